@@ -1,0 +1,1 @@
+"""funcflow: Functions-as-a-Service for OpenStack."""

@@ -1,0 +1,195 @@
+"""What flows between the layers: frozen dataclasses, one per noun.
+
+The database makes them, everything above reads them; dictionaries appear only on
+the wire. Times are seconds since the epoch (UTC), durations are seconds measured on
+the monotonic clock, sizes are bytes, CPU shares are millicpu.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from funcflow import states
+
+Delivery = Literal["at-least-once", "at-most-once"]
+CodeSource = Literal["package", "source", "image", "swift"]
+
+#: The version number that means "whatever the function is now".
+LATEST = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    id: str
+    name: str
+    image: str
+    description: str = ""
+    is_public: bool = True
+    #: False asks for the strongest isolation the sandbox driver has.
+    trusted: bool = True
+    status: str = "available"
+    project_id: str
+    created_at: float
+    updated_at: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one worker may use, and how long one run may take."""
+
+    cpu: int = 100
+    memory_size: int = 134_217_728
+    timeout: float = 5.0
+    #: Runs at the same time in one worker.
+    concurrency: int = 1
+    #: Runs at the same time everywhere; None: as many as there is room for.
+    max_concurrency: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """One immutable state of a function: what a worker is made from.
+
+    ``latest`` and every version are pointers to a revision.
+    """
+
+    function_id: str
+    number: int
+    project_id: str
+    runtime_id: str | None
+    #: As the client sent it: {"source": "package", "md5sum": …} and the like.
+    code: Mapping[str, Any]
+    #: sha256 of the package, in hexadecimal; None for image functions.
+    digest: str | None
+    entry: str = "main.main"
+    environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    limits: Limits = Limits()
+    delivery: Delivery = "at-least-once"
+    #: Whether the worker may reach the network.
+    network: bool = False
+    created_at: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    id: str
+    name: str | None
+    description: str = ""
+    project_id: str
+    count: int = 0
+    latest_version: int = 0
+    revision: Revision
+    created_at: float
+    updated_at: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    id: str
+    function_id: str
+    version_number: int
+    description: str = ""
+    project_id: str
+    count: int = 0
+    revision: Revision
+    created_at: float
+    updated_at: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Alias:
+    id: str
+    name: str
+    description: str = ""
+    project_id: str
+    function_id: str
+    function_version: int
+    #: Share of the traffic per other version, {version number: 0 < weight < 1};
+    #: the rest goes to ``function_version``.
+    weights: Mapping[int, float] = dataclasses.field(default_factory=dict)
+    created_at: float
+    updated_at: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionError:
+    """What went wrong, as the caller sees it; ``trace`` shows user code only."""
+
+    type: str
+    message: str
+    trace: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What one run took."""
+
+    queue: float = 0.0
+    startup: float = 0.0
+    run: float = 0.0
+    cpu: float = 0.0
+    #: Highest memory use of the worker so far, in bytes.
+    memory_peak: int = 0
+    worker: str | None = None
+    cold: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    id: str
+    project_id: str
+    function_id: str
+    function_version: int = LATEST
+    function_alias: str | None = None
+    #: The revision pinned when the execution was accepted.
+    revision: int
+    description: str = ""
+    sync: bool = True
+    state: states.State = states.State.QUEUED
+    #: JSON text as sent, or None.
+    input: str | None = None
+    #: JSON text of the function's value once it succeeded.
+    output: str | None = None
+    error: FunctionError | None = None
+    #: Why it was requeued or is dead: sandbox_lost, expired, attempts, poison …
+    reason: str | None = None
+    attempts: int = 0
+    #: Fencing token of the claim that runs it: grows with every claim.
+    epoch: int = 0
+    #: Name of the conductor incarnation that runs it.
+    owner: str | None = None
+    not_before: float = 0.0
+    expires_at: float
+    idempotency_key: str | None = None
+    request_id: str | None = None
+    #: W3C traceparent of the caller.
+    traceparent: str | None = None
+    usage: Usage = Usage()
+    created_at: float
+    started_at: float | None = None
+    finished_at: float | None = None
+    updated_at: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LogChunk:
+    """A piece of what a function printed. ``seq`` orders chunks of one execution."""
+
+    stream: Literal["stdout", "stderr", "system"]
+    text: str
+    at: float
+    seq: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RequestContext:
+    """Who asks, established by the auth driver before any controller runs."""
+
+    project_id: str
+    user_id: str | None = None
+    roles: tuple[str, ...] = ()
+    is_admin: bool = False
+    request_id: str
+    traceparent: str | None = None

@@ -1,0 +1,148 @@
+"""The sandbox seam: where user code runs.
+
+Called by :mod:`funcflow.conductor.pools`; drivers are entry points of
+``funcflow.sandboxes``. A driver starts *workers*; a worker serves one revision of one
+function of one project from birth to death. Pooling, reuse and scaling belong to the
+conductor; isolation, limits and clean-up belong to the driver.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
+
+from funcflow import errors, models
+
+#: Called with each piece of output, from whichever thread reads it; must not block.
+LogSink = Callable[[models.LogChunk], None]
+
+#: Platform faults (retried by the conductor) and user faults (settled as failed).
+Fault = Literal["sandbox_lost", "start_failed"]
+
+
+class SandboxError(errors.FuncflowError):
+    """The platform, not the user's code, failed; the conductor may retry.
+
+    ``code`` is one of ``sandbox_lost`` (the worker died under the call for no
+    reason of its own), ``start_failed`` (it never came up), ``no_capacity`` (no room now),
+    ``unprotected`` (a protection is missing and the function is not trusted).
+    """
+
+    code, status = "sandbox_lost", 503
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSpec:
+    """Everything a worker is made from."""
+
+    revision: models.Revision
+    #: ``python3`` or ``nodejs``: the last part of the runtime's image name, untagged.
+    language: str
+    #: False: refuse to start when a protection is missing.
+    trusted: bool
+    #: Folder with the unpacked package; read-only, shared, stays until the worker ends.
+    package: Path
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One invocation, as the worker sees it."""
+
+    execution_id: str
+    #: Decoded: a dict becomes keyword arguments (or the event), any other value is
+    #: one positional argument, None is no argument.
+    input: Any
+    function_name: str
+    function_version: int
+    request_id: str | None
+    traceparent: str | None
+    #: Seconds this run may take from now on.
+    timeout: float
+    #: Bytes of encoded result that are too many.
+    result_limit: int = 262_144
+    #: Bytes of log kept; the rest is dropped and the cut is marked.
+    log_limit: int = 262_144
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How one run ended: ``value`` (JSON text) or ``error``, and what it used.
+
+    Error types made by the platform: ``Timeout``, ``OutOfMemory``, ``ResultTooLarge``,
+    ``ResultNotJSON``, ``ExitedEarly`` (the user's code ended its process), ``LoadError`` (the entry
+    cannot be imported). All others are the user's own exception names.
+    """
+
+    value: str | None = None
+    error: models.FunctionError | None = None
+    cpu: float = 0.0
+    memory_peak: int = 0
+    run: float = 0.0
+
+
+@runtime_checkable
+class Worker(Protocol):
+    """A live sandbox. All methods may be called from any thread."""
+
+    id: str
+    spec: WorkerSpec
+    #: Seconds it took to come up.
+    startup: float
+
+    @property
+    def alive(self) -> bool:
+        """False once it ended or must not be used again."""
+
+    def invoke(self, request: Request, sink: LogSink) -> Outcome:
+        """Run once and wait for the end, at most ``request.timeout`` plus a grace.
+
+        Never raises for what user code does. After ``Timeout``, ``OutOfMemory`` and
+        ``ExitedEarly`` the worker is dead, with everything it started.
+
+        :raises SandboxError: ``sandbox_lost``
+        """
+
+    def cancel(self, execution_id: str) -> None:
+        """Stop that run at once; its ``invoke`` returns an error ``Cancelled``."""
+
+    def kill(self) -> None:
+        """End it and all it started; returns when nothing of it is left. Idempotent."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Protection:
+    """One wall of the sandbox and whether this machine can build it."""
+
+    name: str
+    present: bool
+    detail: str = ""
+
+
+@runtime_checkable
+class Sandbox(Protocol):
+    """A driver. Made by ``Driver(conf)`` at start-up, closed at the end."""
+
+    languages: Sequence[str]
+
+    def start(self, spec: WorkerSpec) -> Worker:
+        """A new worker, loaded and ready.
+
+        A package whose entry cannot be loaded still gives a worker; its ``invoke``
+        answers ``LoadError``, so that the user sees it in the execution.
+
+        :raises SandboxError: ``start_failed``, ``no_capacity``, ``unprotected``
+        """
+
+    def protections(self) -> Sequence[Protection]:
+        """Each protection and whether it holds here; shown by ``funcflow status``."""
+
+    def sweep(self) -> int:
+        """Remove what dead predecessors left (processes, cgroups, folders); how many."""
+
+    def metrics(self) -> Mapping[str, float]:
+        """Gauges to export, by name without prefix."""
+
+    def close(self) -> None:
+        """Kill every worker and release everything."""

@@ -1,0 +1,33 @@
+"""The store seam: function packages and large payloads, by digest.
+
+Called by the API (put) and the conductor (fetch); drivers are entry points of ``funcflow.stores``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO, Protocol, runtime_checkable
+
+
+@runtime_checkable
+class Store(Protocol):
+    """Content-addressed: the same bytes have one digest (sha256, hexadecimal)."""
+
+    def put(self, chunks: Iterable[bytes]) -> str:
+        """Keep the bytes durably and return their digest. Putting twice is harmless.
+
+        :raises funcflow.errors.Unavailable: disk full, service away; nothing half-written stays
+        """
+
+    def open(self, digest: str) -> BinaryIO:
+        """The bytes, as a file to read and close.
+
+        :raises funcflow.errors.NotFound: no such digest
+        :raises funcflow.errors.Unavailable: there, but damaged or out of reach
+        """
+
+    def delete(self, digest: str) -> None:
+        """Forget the bytes; missing ones are fine."""
+
+    def digests(self) -> Iterator[str]:
+        """All digests kept, for garbage collection."""

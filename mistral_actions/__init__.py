@@ -1,0 +1,1 @@
+"""Mistral actions that call funcflow over REST."""

@@ -1,0 +1,1 @@
+"""TaskFlow flow factories. Their names are stored data: a test freezes them."""
