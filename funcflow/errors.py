@@ -16,7 +16,11 @@ class FuncflowError(Exception):
     hint = "Try again; if it persists, give the request id to your operator."
 
     def __init__(
-        self, message: str, *, hint: str | None = None, code: str | None = None,
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        code: str | None = None,
         retry_after: float | None = None,
     ) -> None:
         super().__init__(message)

@@ -17,7 +17,10 @@ def load(namespace: str, name: str) -> Any:
     """
     try:
         manager = stevedore.driver.DriverManager(
-            namespace, name, on_load_failure_callback=_reraise, warn_on_missing_entrypoint=False
+            namespace,
+            name,
+            on_load_failure_callback=_reraise,
+            warn_on_missing_entrypoint=False,
         )
     except stevedore.exception.NoMatches as exc:
         raise errors.ConfigError(f"no driver {name!r} in {namespace}") from exc
@@ -25,4 +28,6 @@ def load(namespace: str, name: str) -> Any:
 
 
 def _reraise(manager: Any, entrypoint: Any, exc: BaseException) -> None:
-    raise errors.ConfigError(f"driver {entrypoint.name!r} cannot be loaded: {exc}") from exc
+    raise errors.ConfigError(
+        f"driver {entrypoint.name!r} cannot be loaded: {exc}"
+    ) from exc

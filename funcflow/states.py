@@ -29,7 +29,10 @@ OPEN = frozenset({State.QUEUED, State.RUNNING})
 
 #: Every allowed move, with its reason.
 TRANSITIONS: dict[tuple[State, State], str] = {
-    (State.QUEUED, State.RUNNING): "a conductor holds the claim and counted the attempt",
+    (
+        State.QUEUED,
+        State.RUNNING,
+    ): "a conductor holds the claim and counted the attempt",
     (State.QUEUED, State.CANCELLED): "the caller cancelled before it started",
     (State.QUEUED, State.DEAD): "it waited longer than its maximum age, or is poison",
     (State.RUNNING, State.RUNNING): "a newer claim took over from a dead conductor",

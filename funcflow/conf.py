@@ -1,0 +1,269 @@
+"""Every configuration option, in one place.
+
+``load`` makes a fresh ConfigOpts that is passed in where it is needed; there is no global
+``CONF``. ``oslo-config-generator --namespace funcflow`` writes the sample from ``list_opts``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from oslo_config import cfg
+
+MIB = 1024 * 1024
+
+DEFAULT = [
+    cfg.StrOpt(
+        "data_dir",
+        default=os.path.expanduser("~/.local/share/funcflow"),
+        help="Folder for everything an embedded funcflow keeps: database, board, packages.",
+    ),
+    cfg.StrOpt(
+        "secret",
+        secret=True,
+        help="Shared by all funcflow processes of one installation; their connections prove "
+        "it to each other. Embedded: made at first start and kept in data_dir.",
+    ),
+]
+
+API = [
+    cfg.HostAddressOpt("host", default="127.0.0.1", help="Address to listen on."),
+    cfg.PortOpt("port", default=7070, help="Port to listen on."),
+    cfg.StrOpt(
+        "auth", default="none", help="Auth driver. `none` listens on loopback only."
+    ),
+    cfg.IntOpt("threads", default=48, min=4, help="Request threads (embedded server)."),
+    cfg.FloatOpt(
+        "sync_wait",
+        default=60.0,
+        min=0.1,
+        help="Seconds a synchronous call waits before it turns into 202.",
+    ),
+    cfg.IntOpt(
+        "max_waiting",
+        default=32,
+        min=1,
+        help="Synchronous calls and log followers that may wait at the same time in one "
+        "process; further ones get 429. Keep it below the number of threads.",
+    ),
+    cfg.IntOpt("max_package", default=50 * MIB, min=1, help="Bytes of a package zip."),
+    cfg.IntOpt(
+        "max_input", default=256 * 1024, min=1, help="Bytes of an execution's input."
+    ),
+    cfg.IntOpt(
+        "max_page",
+        default=1000,
+        min=1,
+        help="Rows a list answers at most, and by default.",
+    ),
+]
+
+DATABASE = [
+    cfg.StrOpt(
+        "url",
+        secret=True,
+        help="SQLAlchemy URL, such as postgresql+psycopg://user:secret@host/funcflow. "
+        "Default: SQLite in data_dir.",
+    ),
+    cfg.IntOpt("read_connections", default=10, min=1, help="Connections for reading."),
+    cfg.FloatOpt(
+        "retention",
+        default=7 * 86400.0,
+        min=0,
+        help="Seconds a settled execution is kept. 0: for ever.",
+    ),
+]
+
+STORE = [
+    cfg.StrOpt("driver", default="filesystem", help="Where packages are kept."),
+    cfg.StrOpt(
+        "path", help="Folder of the filesystem store. Default: data_dir/packages."
+    ),
+    cfg.StrOpt("cache", help="Unpacked packages. Default: data_dir/cache."),
+    cfg.IntOpt(
+        "cache_size", default=2048 * MIB, min=1, help="Bytes of unpacked packages."
+    ),
+]
+
+JOBBOARD = [
+    cfg.StrOpt("driver", default="embedded", help="zookeeper or embedded."),
+    cfg.StrOpt(
+        "hosts", default="127.0.0.1:2181", help="ZooKeeper servers, comma separated."
+    ),
+    cfg.StrOpt("path", default="/funcflow", help="Parent of all znodes."),
+    cfg.IntOpt(
+        "shards", default=8, min=1, max=256, help="Never change it on a live board."
+    ),
+    cfg.FloatOpt("session_timeout", default=10.0, min=1.0, help="Seconds."),
+    cfg.IntOpt(
+        "window",
+        default=1000,
+        min=1,
+        help="Jobs a shard holds at most; more wait as rows in the database.",
+    ),
+    cfg.StrOpt("sasl_username", help="SASL (DIGEST-MD5) user."),
+    cfg.StrOpt("sasl_password", secret=True, help="Its password."),
+    cfg.StrOpt(
+        "digest", secret=True, help="user:password of a digest ACL on all znodes."
+    ),
+    cfg.BoolOpt("tls", default=False, help="Speak TLS to ZooKeeper."),
+    cfg.StrOpt("tls_ca", help="CA file."),
+    cfg.StrOpt("tls_cert", help="Client certificate file."),
+    cfg.StrOpt("tls_key", secret=True, help="Client key file."),
+]
+
+CONDUCTOR = [
+    cfg.HostAddressOpt(
+        "host", default="127.0.0.1", help="Address of the hand-over endpoint."
+    ),
+    cfg.PortOpt("port", default=0, help="Its port; 0: any free one."),
+    cfg.IntOpt(
+        "capacity",
+        default=0,
+        min=0,
+        help="Runs at the same time. 0: what memory allows, at most 64.",
+    ),
+    cfg.IntOpt(
+        "max_attempts", default=5, min=1, help="Then an execution is dead-lettered."
+    ),
+    cfg.FloatOpt(
+        "backoff",
+        default=0.2,
+        min=0,
+        help="Seconds before the second attempt; doubles.",
+    ),
+    cfg.FloatOpt(
+        "max_backoff", default=60.0, min=0, help="Longest back-off in seconds."
+    ),
+    cfg.FloatOpt(
+        "max_age",
+        default=6 * 3600.0,
+        min=1,
+        help="Seconds an execution may wait; then it is dead-lettered as expired.",
+    ),
+    cfg.IntOpt(
+        "max_queued", default=200_000, min=1, help="Executions waiting, all projects."
+    ),
+    cfg.IntOpt(
+        "max_queued_per_project",
+        default=150_000,
+        min=1,
+        help="Executions waiting, one project.",
+    ),
+    cfg.FloatOpt(
+        "drain", default=30.0, min=0, help="Seconds running calls get on SIGTERM."
+    ),
+    cfg.FloatOpt(
+        "sweep_interval", default=5.0, min=0.1, help="Seconds between sweeps."
+    ),
+    cfg.DictOpt(
+        "weights", default={}, help="project:weight; fair shares, 1 by default."
+    ),
+]
+
+SANDBOX = [
+    cfg.StrOpt("driver", default="process", help="process or memory."),
+    cfg.BoolOpt(
+        "allow_unprotected",
+        default=False,
+        help="Run code although this machine lacks a protection. For trusted code only.",
+    ),
+    cfg.IntOpt("max_workers", default=64, min=1, help="Live workers."),
+    cfg.IntOpt(
+        "max_memory",
+        default=0,
+        min=0,
+        help="Bytes all workers' limits may add up to. 0: 60 % of the machine's memory.",
+    ),
+    cfg.IntOpt("max_starting", default=4, min=1, help="Cold starts at the same time."),
+    cfg.FloatOpt("idle", default=600.0, min=0, help="Seconds an idle worker is kept."),
+    cfg.IntOpt(
+        "tmp_size", default=64 * MIB, min=4096, help="Bytes of a worker's /tmp."
+    ),
+    cfg.IntOpt(
+        "max_pids", default=64, min=2, help="Processes and threads in a worker."
+    ),
+    cfg.IntOpt(
+        "log_limit", default=256 * 1024, min=0, help="Bytes of log kept per execution."
+    ),
+    cfg.IntOpt("result_limit", default=256 * 1024, min=1, help="Bytes of a result."),
+    cfg.StrOpt(
+        "runtimes", help="Folder of the language runtimes. Default: as installed."
+    ),
+    cfg.StrOpt(
+        "python", help="Interpreter of Python functions. Default: the one we run in."
+    ),
+    cfg.StrOpt("node", default="node", help="Interpreter of Node.js functions."),
+]
+
+LIMITS = [
+    cfg.IntOpt("min_cpu", default=100, help="Millicpu."),
+    cfg.IntOpt("max_cpu", default=4000, help="Millicpu."),
+    cfg.IntOpt("default_cpu", default=100, help="Millicpu."),
+    cfg.IntOpt("min_memory", default=32 * MIB, help="Bytes."),
+    cfg.IntOpt("max_memory", default=4096 * MIB, help="Bytes."),
+    cfg.IntOpt("default_memory", default=128 * MIB, help="Bytes."),
+    cfg.IntOpt("min_timeout", default=1, help="Seconds."),
+    cfg.IntOpt("max_timeout", default=900, help="Seconds."),
+    cfg.IntOpt("default_timeout", default=5, help="Seconds."),
+    cfg.IntOpt(
+        "default_concurrency", default=3, help="Runs at once in one worker (v1 rule)."
+    ),
+    cfg.IntOpt("max_versions", default=10, help="Versions of one function."),
+    cfg.IntOpt("max_functions", default=1000, help="Functions of one project."),
+]
+
+GROUPS: dict[str, list[cfg.Opt]] = {
+    "DEFAULT": DEFAULT,
+    "api": API,
+    "database": DATABASE,
+    "store": STORE,
+    "jobboard": JOBBOARD,
+    "conductor": CONDUCTOR,
+    "sandbox": SANDBOX,
+    "limits": LIMITS,
+}
+
+
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
+    """For oslo-config-generator."""
+    return list(GROUPS.items())
+
+
+def load(
+    config_files: Sequence[str | Path] = (), **overrides: dict[str, object]
+) -> cfg.ConfigOpts:
+    """A configuration from files, then ``group={option: value}`` overrides on top.
+
+    ``DEFAULT`` options go by ``default={…}``.
+    """
+    conf = cfg.ConfigOpts()
+    for group, opts in GROUPS.items():
+        conf.register_opts(opts, group=None if group == "DEFAULT" else group)
+    files = [str(path) for path in config_files]
+    conf([], project="funcflow", default_config_files=files)
+    for group, values in overrides.items():
+        for name, value in values.items():
+            conf.set_override(name, value, group=None if group == "default" else group)
+    return conf
+
+
+def data_dir(conf: cfg.ConfigOpts) -> Path:
+    """The data folder, made if need be, readable by its owner alone."""
+    path = Path(conf.data_dir).expanduser()
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def database_url(conf: cfg.ConfigOpts) -> str:
+    """The database's URL; SQLite in the data folder by default."""
+    return conf.database.url or f"sqlite:///{data_dir(conf)}/funcflow.db"
+
+
+def sub_dir(conf: cfg.ConfigOpts, configured: str | None, default: str) -> Path:
+    """A configured folder or one in the data folder; made if need be."""
+    path = Path(configured).expanduser() if configured else data_dir(conf) / default
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
