@@ -37,9 +37,7 @@ class Capacity:
 class Control(Protocol):
     """Errors: :class:`funcflow.errors.Unavailable` when no conductor answers."""
 
-    def workers(
-        self, function_id: str, revision: int | None = None
-    ) -> list[WorkerInfo]:
+    def workers(self, function_id: str, revision: int | None = None) -> list[WorkerInfo]:
         """Workers of the function (of one revision), on every conductor."""
 
     def scale(self, revision: models.Revision, count: int) -> int:

@@ -28,6 +28,4 @@ def load(namespace: str, name: str) -> Any:
 
 
 def _reraise(manager: Any, entrypoint: Any, exc: BaseException) -> None:
-    raise errors.ConfigError(
-        f"driver {entrypoint.name!r} cannot be loaded: {exc}"
-    ) from exc
+    raise errors.ConfigError(f"driver {entrypoint.name!r} cannot be loaded: {exc}") from exc

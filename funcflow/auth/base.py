@@ -28,9 +28,7 @@ class Auth(Protocol):
 
     def __init__(self, conf: cfg.ConfigOpts) -> None: ...
 
-    def context(
-        self, environ: dict[str, Any], request_id: str
-    ) -> models.RequestContext:
+    def context(self, environ: dict[str, Any], request_id: str) -> models.RequestContext:
         """The asker of this request.
 
         :raises funcflow.errors.FuncflowError: 401, 403 or 503, never open
