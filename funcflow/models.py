@@ -145,6 +145,8 @@ class Execution:
     function_alias: str | None = None
     #: The revision pinned when the execution was accepted.
     revision: int
+    #: The board's shard its job belongs on; the shard's owner re-posts lost jobs.
+    shard: int = 0
     description: str = ""
     sync: bool = True
     state: states.State = states.State.QUEUED

@@ -132,7 +132,11 @@ class Board(Protocol):
         """Execution ids of all jobs on the shard, claimed or not; asks the server."""
 
     def depth(self, shard: int | None = None) -> int:
-        """Unclaimed jobs as far as known here (0 for a poster)."""
+        """Jobs on the shard (all shards), claimed or not, as far as known here.
+
+        Exact for watched shards; elsewhere, and for posters, a count at most half a second
+        old plus what was posted from here since. Cheap; no round trip for the caller.
+        """
 
     def join(self, member: Member) -> None:
         """Be a conductor that others see, until ``stop``."""
