@@ -1,0 +1,116 @@
+"""Real services, started when a test first asks for one and ended with the test run.
+
+A service that is not installed fails the tests that need it; `make test` installs it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tools.services import postgres, process
+from tools.services import rabbitmq as amqp
+from tools.services import zookeeper as zk
+
+
+@pytest.fixture(scope="session")
+def service_folder() -> Iterator[Path]:
+    """Where the services keep their files and logs."""
+    with process.workspace() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def zookeeper(service_folder: Path) -> Iterator[str]:
+    """``host:port`` of a ZooKeeper shared by all tests: use a path of your own."""
+    node = zk.Node(service_folder / "zookeeper")
+    try:
+        node.start()
+        yield node.hosts
+    finally:
+        node.stop()
+
+
+@pytest.fixture
+def zookeeper_node(service_folder: Path) -> Iterator[zk.Node]:
+    """A ZooKeeper of the test's own, to kill, pause and start again."""
+    with tempfile.TemporaryDirectory(dir=service_folder) as folder:
+        node = zk.Node(Path(folder))
+        try:
+            node.start()
+            yield node
+        finally:
+            node.kill()
+
+
+@pytest.fixture(scope="session")
+def zookeeper_secure(service_folder: Path) -> Iterator[zk.Node]:
+    """A ZooKeeper with SASL and TLS; ``security`` says how to be let in."""
+    node = zk.Node(service_folder / "secure", secure=True)
+    try:
+        node.start()
+        yield node
+    finally:
+        node.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_ensemble(service_folder: Path) -> Iterator[zk.Ensemble]:
+    ensemble = zk.Ensemble(service_folder / "ensemble")
+    try:
+        ensemble.start()
+        yield ensemble
+    finally:
+        ensemble.stop_all()
+
+
+@pytest.fixture
+def zookeeper_ensemble(shared_ensemble: zk.Ensemble) -> Iterator[zk.Ensemble]:
+    """Three ZooKeepers a test may kill and freeze; whole again for the next one."""
+    shared_ensemble.heal()
+    yield shared_ensemble
+    shared_ensemble.heal()
+
+
+@pytest.fixture(scope="session")
+def postgres_server(service_folder: Path) -> Iterator[postgres.Server]:
+    """A PostgreSQL shared by all tests."""
+    server = postgres.Server(service_folder / "postgres")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.Server) -> Iterator[str]:
+    """The SQLAlchemy URL of an empty database of the test's own."""
+    with postgres_server.database() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_broker(service_folder: Path) -> Iterator[amqp.Broker]:
+    broker = amqp.Broker(service_folder / "rabbitmq")
+    try:
+        broker.start()
+        yield broker
+    finally:
+        broker.stop()
+
+
+@pytest.fixture
+def rabbitmq(rabbitmq_broker: amqp.Broker) -> str:
+    """The AMQP URL of a broker shared by all tests."""
+    return rabbitmq_broker.url
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A fresh folder with a short path, as sockets in it need."""
+    with tempfile.TemporaryDirectory(prefix="funcflow-") as folder:
+        yield Path(folder)

@@ -1,0 +1,1 @@
+"""Scripts of the project's own workshop; not part of what is installed."""
