@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ MIB = 1024 * 1024
 DEFAULT = [
     cfg.StrOpt(
         "data_dir",
-        default=os.path.expanduser("~/.local/share/funcflow"),
+        default="~/.local/share/funcflow",
         help="Folder for everything an embedded funcflow keeps: database, board, packages.",
     ),
     cfg.StrOpt(
