@@ -17,7 +17,7 @@ def test_every_option_is_in_it() -> None:
     for group, options in conf.list_opts():
         section = sample.partition(f"[{group}]\n")[2].partition("\n[")[0]
         for option in options:
-            assert f"#{option.dest} = " in section, f"{group}.{option.dest}"
+            assert f"#{option.dest} =" in section, f"{group}.{option.dest}"
 
 
 def test_no_home_folder_in_it() -> None:
