@@ -19,10 +19,10 @@ class WorkerInfo:
     worker_name: str
     conductor: str
     function_id: str
-    function_version: int
     revision: int
+    #: Runs it has now.
     busy: int
-    idle_since: float | None = None
+    #: Its memory limit, in bytes.
     memory: int = 0
 
 

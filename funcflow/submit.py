@@ -1,19 +1,33 @@
 """The one way in: from a request or an event to an execution.
 
-Called by the API and by every trigger.
+Called by the API and by every trigger. Resolves what is to be run, makes it durable,
+and hands a synchronous call to a conductor or posts a job for an asynchronous one.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Protocol
+import threading
+import time
 
-from funcflow import models
+from oslo_config import cfg
+
+from funcflow import control, errors, handover, ids, models, states, targets
+from funcflow.db import executions, tallies
+from funcflow.db.engine import Database
+from funcflow.jobboards import base as board_base
+
+#: Seconds between looks at a row whose conductor does not answer (any more).
+LOOK = 0.1
+#: Seconds the number of queued executions is remembered.
+QUEUED_AGE = 0.1
+#: Seconds an idea of what a name means is kept without an announcement.
+TARGET_AGE = 5.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What to run. ``function_id`` or ``function_alias`` is set, not both."""
+    """What to run. ``function_id`` (an id or a name) or ``function_alias`` is set, not both."""
 
     function_id: str | None = None
     function_alias: str | None = None
@@ -38,7 +52,26 @@ class Submitted:
     created: bool
 
 
-class Submitter(Protocol):
+class Submitter:
+    """Accepts executions. One per process; any thread may call."""
+
+    def __init__(
+        self,
+        conf: cfg.ConfigOpts,
+        database: Database,
+        board: board_base.Board,
+        handover: handover.Handover,
+        control: control.Control,
+    ) -> None:
+        self._conf = conf
+        self._database = database
+        self._board = board
+        self._handover = handover
+        self._control = control
+        self._targets = targets.Targets(database, TARGET_AGE)
+        self._queued: dict[str | None, tuple[float, int]] = {}
+        self._stopping = threading.Event()
+
     def submit(self, context: models.RequestContext, call: Call) -> Submitted:
         """Accept durably, and for a synchronous call wait for the outcome.
 
@@ -47,15 +80,181 @@ class Submitter(Protocol):
         :raises funcflow.errors.Unavailable: it could not be made durable; nothing was kept
         :raises funcflow.errors.Conflict: the idempotency key came with another call
         """
+        execution = self._make(context, call)
+        if call.idempotency_key is not None:
+            known = self._known(context, call)
+            if known is not None:
+                return self._again(execution, known, call)
+        if call.sync:
+            return self._run(execution, call)
+        return self._post(execution, call)
 
     def cancel(self, context: models.RequestContext, execution_id: str) -> models.Execution:
         """Settle as cancelled, then stop the run.
 
         :raises funcflow.errors.Conflict: it is settled already
         """
+        before = self._get(context, execution_id)
+        cancelled = self._database.write(executions.Cancel(execution_id, time.time()))
+        if cancelled is None:
+            raise errors.Conflict(
+                f"execution {execution_id} is {self._get(context, execution_id).state}",
+                code="already_settled",
+                hint="Only a queued or running execution can be cancelled.",
+            )
+        if before.state is states.State.RUNNING:
+            try:
+                self._control.cancel(execution_id)
+            except errors.Unavailable:
+                pass  # The conductor's sweep sees the cancelled row.
+        else:
+            self._discard(cancelled)
+        return cancelled
 
     def redrive(self, context: models.RequestContext, execution_id: str) -> models.Execution:
         """Queue a dead execution again, with fresh attempts and a fresh age.
 
         :raises funcflow.errors.Conflict: it is not dead
         """
+        now = time.time()
+        self._get(context, execution_id)
+        expires_at = now + self._conf.conductor.max_age
+        if not self._database.write(executions.Redrive(execution_id, now, expires_at)):
+            raise errors.Conflict(
+                f"execution {execution_id} is not a dead letter",
+                code="not_dead",
+                hint="List the dead letters to see what can be redriven.",
+            )
+        return self._get(context, execution_id)
+
+    def forget(self) -> None:
+        """Functions, versions or aliases changed somewhere."""
+        self._targets.forget()
+
+    def stop(self) -> None:
+        """Let nobody wait any longer."""
+        self._stopping.set()
+
+    # -- the two ways ---------------------------------------------------------------------
+
+    def _run(self, execution: models.Execution, call: Call) -> Submitted:
+        wait = self._conf.api.sync_wait if call.wait is None else call.wait
+        deadline = time.monotonic() + wait
+        after = self._handover.run(execution, wait)
+        if after is not None and after.id != execution.id:
+            return self._again(execution, after, call)
+        if after is None or after.state not in states.SETTLED:
+            after = self._await(execution.id, deadline)
+        return Submitted(after, True)
+
+    def _post(self, execution: models.Execution, call: Call) -> Submitted:
+        if not self._board.connected:
+            raise errors.Unavailable("the jobboard cannot be reached", retry_after=2.0)
+        self._check_queues(execution.project_id)
+        room = self._board.depth(execution.shard) < self._conf.jobboard.window // 2
+        inserted = self._database.write(executions.Insert(execution, room))
+        if not inserted.created:
+            return self._again(execution, inserted.execution, call)
+        if room:
+            try:
+                self._board.post([_ticket(execution)])
+            except errors.Unavailable:
+                # The job may be there or not; without its row it is only consumed.
+                if self._database.write(executions.Remove(execution.id)):
+                    raise
+        return Submitted(inserted.execution, True)
+
+    def _again(self, execution: models.Execution, known: models.Execution, call: Call) -> Submitted:
+        """The idempotency key was used before: for this very call, or it is a mistake."""
+        if (known.function_id, known.input) != (execution.function_id, execution.input):
+            raise errors.Conflict(
+                "the idempotency key was used for another call",
+                code="idempotency_mismatch",
+                hint="Use a fresh key for a different function or input.",
+            )
+        if call.sync and known.state not in states.SETTLED:
+            wait = self._conf.api.sync_wait if call.wait is None else call.wait
+            known = self._await(known.id, time.monotonic() + wait)
+        return Submitted(known, False)
+
+    def _await(self, execution_id: str, deadline: float) -> models.Execution:
+        """The row, once settled or dead or when the wait ends."""
+        while True:
+            with self._database.read() as conn:
+                execution = executions.find(conn, execution_id)
+            if execution is None:
+                raise errors.Unavailable("the call was lost before it was durable", retry_after=1.0)
+            if execution.state not in states.OPEN:
+                return execution
+            left = deadline - time.monotonic()
+            if left <= 0 or self._stopping.wait(min(LOOK, left)):
+                return execution
+
+    # -- parts ----------------------------------------------------------------------------
+
+    def _make(self, context: models.RequestContext, call: Call) -> models.Execution:
+        target = self._targets.resolve(
+            context, call.function_id, call.function_version, call.function_alias
+        )
+        now = time.time()
+        return models.Execution(
+            id=ids.new(),
+            project_id=context.project_id,
+            function_id=target.function_id,
+            function_version=target.version,
+            function_alias=call.function_alias,
+            revision=target.revision,
+            shard=self._board.shard_of(target.function_id),
+            description=call.description,
+            sync=call.sync,
+            input=call.input,
+            expires_at=now + self._conf.conductor.max_age,
+            idempotency_key=call.idempotency_key,
+            request_id=context.request_id,
+            traceparent=context.traceparent,
+            created_at=now,
+        )
+
+    def _known(self, context: models.RequestContext, call: Call) -> models.Execution | None:
+        with self._database.read() as conn:
+            return executions.by_key(conn, context.project_id, call.idempotency_key or "")
+
+    def _get(self, context: models.RequestContext, execution_id: str) -> models.Execution:
+        project_id = None if context.is_admin else context.project_id
+        with self._database.read() as conn:
+            return executions.get(conn, execution_id, project_id)
+
+    def _discard(self, execution: models.Execution) -> None:
+        try:
+            self._board.discard([_ticket(execution)])
+        except errors.Unavailable:
+            pass  # Whoever claims it finds the row settled and consumes it.
+
+    def _check_queues(self, project_id: str) -> None:
+        conductor = self._conf.conductor
+        for key, most in (
+            (project_id, conductor.max_queued_per_project),
+            (None, conductor.max_queued),
+        ):
+            if self._count_queued(key) >= most:
+                whose = "all projects" if key is None else "the project"
+                raise errors.TooMany(
+                    f"{most} executions of {whose} are waiting already",
+                    code="queue_full",
+                    retry_after=2.0,
+                )
+
+    def _count_queued(self, key: str | None) -> int:
+        """Queued executions, at most a moment old, counting those accepted since."""
+        now = time.monotonic()
+        read_at, count = self._queued.get(key, (-QUEUED_AGE, 0))
+        if now - read_at >= QUEUED_AGE:
+            with self._database.read() as conn:
+                count = tallies.queued(conn, key)
+            read_at = now
+        self._queued[key] = (read_at, count + 1)
+        return count
+
+
+def _ticket(execution: models.Execution) -> board_base.Ticket:
+    return board_base.Ticket(execution.id, execution.project_id, execution.function_id)

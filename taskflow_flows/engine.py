@@ -22,7 +22,7 @@ class InlineStorage:
 
     def __init__(self) -> None:
         self._values: dict[str, Any] = {}
-        self.flow_state = states.PENDING
+        self.flow_state: str = states.PENDING
 
     def inject(self, pairs: dict[str, Any]) -> None:
         self._values.update(pairs)

@@ -104,9 +104,7 @@ def _names(
     rebind: Mapping[str, str], optional: Any, inverse: bool = False
 ) -> tuple[tuple[str, str], ...]:
     return tuple(
-        (parameter, name)
-        for parameter, name in rebind.items()
-        if (name in optional) is not inverse
+        (parameter, name) for parameter, name in rebind.items() if (name in optional) is not inverse
     )
 
 

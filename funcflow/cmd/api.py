@@ -1,0 +1,81 @@
+"""``funcflow-api``: the REST API as a WSGI application, for gunicorn or any WSGI server.
+
+``gunicorn --worker-class gthread --threads 32 funcflow.cmd.api:application``; the configuration
+is read from ``$FUNCFLOW_CONFIG`` (default /etc/funcflow/funcflow.conf). Threads and
+connections are made in the worker process, at its first request.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+from collections.abc import Iterable
+from typing import Any
+
+from funcflow import conf as config
+from funcflow import peers, services, submit
+from funcflow.api import app
+from funcflow.cmd import parts
+
+DEFAULT_CONFIG = "/etc/funcflow/funcflow.conf"
+
+
+def make(files: list[str], host: str | None = None) -> Any:
+    """A connected API application of this process."""
+    conf = config.load(files)
+    auth = parts.auth(conf, host)
+    database = parts.database(conf)
+    board = parts.board(conf)
+    conductors = peers.Peers(board, parts.secret(conf))
+    submitter = submit.Submitter(conf, database, board, conductors, conductors)
+    fanout = parts.Fanout()
+    fanout.submitter = submitter
+    board.start(fanout, serve=False)
+
+    def close() -> None:
+        submitter.stop()
+        conductors.close()
+        board.stop()
+        database.close()
+
+    atexit.register(close)
+    return app.make_app(
+        services.Services(
+            conf=conf,
+            database=database,
+            store=parts.store(conf),
+            board=board,
+            auth=auth,
+            submitter=submitter,
+            control=conductors,
+        )
+    )
+
+
+class Lazy:
+    """Makes the application at its first request, after the server forked its workers."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._made: Any = None
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if self._made is None:
+            with self._lock:
+                if self._made is None:
+                    logging.basicConfig(level=logging.INFO)
+                    self._made = make(files(), environ.get("SERVER_NAME"))
+        answer: Iterable[bytes] = self._made(environ, start_response)
+        return answer
+
+
+def files() -> list[str]:
+    named = os.environ.get("FUNCFLOW_CONFIG")
+    if named:
+        return [named]
+    return [DEFAULT_CONFIG] if os.path.exists(DEFAULT_CONFIG) else []
+
+
+application = Lazy()

@@ -1,0 +1,55 @@
+"""``funcflow-conductor``: claims jobs and runs functions."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+
+from funcflow import conf as config
+from funcflow import errors
+from funcflow.cmd import api, parts
+from funcflow.conductor import conductor, endpoint
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM, then drain; the exit status."""
+    parser = argparse.ArgumentParser(prog="funcflow-conductor", description=__doc__)
+    parser.add_argument(
+        "--config-file", action="append", help=f"default: {api.DEFAULT_CONFIG}, if it is there"
+    )
+    parsed = parser.parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        _serve(parsed.config_file or api.files(), stop)
+    except errors.FuncflowError as exc:
+        sys.stderr.write(f"funcflow-conductor: {exc.message}\n  {exc.hint}\n")
+        return 1
+    return 0
+
+
+def _serve(files: list[str], stop: threading.Event) -> None:
+    conf = config.load(files)
+    secret = parts.secret(conf)
+    database = parts.database(conf)
+    board = parts.board(conf)
+    made = conductor.Conductor(conf, database, board, parts.sandbox(conf), parts.store(conf))
+    door = endpoint.Endpoint(made, secret, conf.conductor.host, conf.conductor.port)
+    fanout = parts.Fanout()
+    fanout.listeners.append(made)
+    made.start(fanout, door.address)
+    sys.stderr.write(f"funcflow-conductor {made.name} takes hand-overs on {door.address}\n")
+    try:
+        stop.wait()
+    finally:
+        made.drain()
+        made.stop()
+        door.stop()
+        database.close()

@@ -1,0 +1,112 @@
+"""Builds a process from the configuration; used by the commands of this package."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import secrets
+import socket
+from pathlib import Path
+
+from oslo_config import cfg
+
+from funcflow import conf as config
+from funcflow import errors, plugins
+from funcflow.auth import base as auth_base
+from funcflow.db.engine import Database
+from funcflow.jobboards import base as board_base
+from funcflow.sandboxes import base as sandbox_base
+from funcflow.stores import base as store_base
+from funcflow.submit import Submitter
+
+LOG = logging.getLogger(__name__)
+
+
+class Fanout(board_base.Listener):
+    """One board, several listeners; an announcement clears the submitter's memory too."""
+
+    def __init__(self) -> None:
+        self.listeners: list[board_base.Listener] = []
+        self.submitter: Submitter | None = None
+
+    def on_jobs(self) -> None:
+        for listener in self.listeners:
+            listener.on_jobs()
+
+    def on_members(self) -> None:
+        for listener in self.listeners:
+            listener.on_members()
+
+    def on_session(self, alive: bool) -> None:
+        for listener in self.listeners:
+            listener.on_session(alive)
+
+    def on_announce(self, topic: str) -> None:
+        if self.submitter is not None:
+            self.submitter.forget()
+        for listener in self.listeners:
+            listener.on_announce(topic)
+
+
+def database(conf: cfg.ConfigOpts) -> Database:
+    """A connected database whose schema is the one we know."""
+    made = Database(config.database_url(conf), read_connections=conf.database.read_connections)
+    try:
+        made.check_schema()
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def board(conf: cfg.ConfigOpts) -> board_base.Board:
+    made: board_base.Board = plugins.load("funcflow.jobboards", conf.jobboard.driver)(conf)
+    return made
+
+
+def store(conf: cfg.ConfigOpts) -> store_base.Store:
+    made: store_base.Store = plugins.load("funcflow.stores", conf.store.driver)(conf)
+    return made
+
+
+def sandbox(conf: cfg.ConfigOpts) -> sandbox_base.Sandbox:
+    made: sandbox_base.Sandbox = plugins.load("funcflow.sandboxes", conf.sandbox.driver)(conf)
+    return made
+
+
+def auth(conf: cfg.ConfigOpts, host: str | None) -> auth_base.Auth:
+    """The auth driver; refuses an open door on an address that others can reach."""
+    made: auth_base.Auth = plugins.load("funcflow.auth", conf.api.auth)(conf)
+    if made.loopback_only and host is not None and not is_loopback(host):
+        raise errors.ConfigError(
+            f"auth {conf.api.auth!r} lets everybody in, so it may not listen on {host}",
+            hint="Listen on 127.0.0.1, or configure an auth driver that asks who is there.",
+        )
+    return made
+
+
+def is_loopback(host: str) -> bool:
+    """Whether every address of ``host`` is a loopback address."""
+    try:
+        addresses = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
+    except OSError as exc:
+        raise errors.ConfigError(f"{host!r} is not an address: {exc}") from exc
+    return all(ipaddress.ip_address(address).is_loopback for address in addresses)
+
+
+def secret(conf: cfg.ConfigOpts) -> str:
+    """The installation's secret; made and kept in the data folder unless configured."""
+    if conf.secret:
+        return str(conf.secret)
+    path: Path = config.data_dir(conf) / "secret"
+    try:
+        with path.open("x", opener=_private) as file:
+            file.write(secrets.token_urlsafe(32))
+    except FileExistsError:
+        pass  # Made at an earlier start.
+    return path.read_text()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,75 @@
+"""What conductors know about functions: cached, because revisions never change."""
+
+from __future__ import annotations
+
+import collections
+import threading
+
+from funcflow import models
+from funcflow.db import functions, revisions, runtimes
+from funcflow.db.engine import Database
+from taskflow_flows import invocation as inv
+
+SIZE = 4096
+
+
+class Catalog:
+    """See :class:`taskflow_flows.invocation.Catalog`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._definitions: collections.OrderedDict[tuple[str, int], inv.Definition] = (
+            collections.OrderedDict()
+        )
+        self._limits: dict[str, int | None] = {}
+
+    def definition(self, function_id: str, revision: int) -> inv.Definition:
+        key = (function_id, revision)
+        with self._lock:
+            known = self._definitions.get(key)
+            if known is not None:
+                self._definitions.move_to_end(key)
+                return known
+        made = self._load(function_id, revision)
+        with self._lock:
+            self._definitions[key] = made
+            while len(self._definitions) > SIZE:
+                self._definitions.popitem(last=False)
+        return made
+
+    def max_concurrency(self, function_id: str) -> int | None:
+        """The limit of the function as it is now; None also for a deleted one."""
+        with self._lock:
+            if function_id in self._limits:
+                return self._limits[function_id]
+        with self._database.read() as conn:
+            limit = functions.max_concurrency(conn, function_id)
+        with self._lock:
+            if len(self._limits) >= SIZE:
+                self._limits.clear()
+            self._limits[function_id] = limit
+        return limit
+
+    def forget(self) -> None:
+        """Functions or runtimes changed somewhere."""
+        with self._lock:
+            self._limits.clear()
+            self._definitions.clear()
+
+    def _load(self, function_id: str, number: int) -> inv.Definition:
+        with self._database.read() as conn:
+            revision = revisions.get(conn, function_id, number)
+            name = functions.name(conn, function_id)
+            runtime = runtimes.get(conn, revision.runtime_id) if revision.runtime_id else None
+        return inv.Definition(
+            revision=revision,
+            function_name=name or function_id,
+            language=language_of(runtime) if runtime else "",
+            trusted=runtime.trusted if runtime else False,
+        )
+
+
+def language_of(runtime: models.Runtime) -> str:
+    """``python3`` of ``registry/funcflow/python3:1.0``."""
+    return runtime.image.rsplit("/", 1)[-1].split("@")[0].split(":")[0]

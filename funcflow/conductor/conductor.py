@@ -1,0 +1,273 @@
+"""One conductor: claims jobs, takes hand-overs, runs functions, cleans up.
+
+Built by :mod:`funcflow.cmd`; in the embedded server it meets
+:class:`funcflow.handover.Handover` and :class:`funcflow.control.Control` in process.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import logging
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from concurrent.futures import Future
+
+from oslo_config import cfg
+
+from funcflow import control, errors, handover, models, packages, states
+from funcflow.conductor import (
+    catalog,
+    consumer,
+    dispatcher,
+    ledger,
+    logs,
+    pools,
+    runner,
+    settings,
+    slots,
+    sweeper,
+)
+from funcflow.db import executions
+from funcflow.db.engine import Database
+from funcflow.jobboards import base as board_base
+from funcflow.sandboxes import base as sandbox_base
+from funcflow.stores import base as store_base
+from taskflow_flows import invocation as inv
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds a call may wait for a worker before it goes back to the queue.
+ACQUIRE = 30.0
+MOST_RUNS = 64
+
+
+class Conductor(board_base.Listener):
+    """Owns the threads of a conductor; the parts know nothing of each other's threads."""
+
+    def __init__(
+        self,
+        conf: cfg.ConfigOpts,
+        database: Database,
+        board: board_base.Board,
+        sandbox: sandbox_base.Sandbox,
+        store: store_base.Store,
+    ) -> None:
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._conf = conf
+        self._database = database
+        self._board = board
+        self._sandbox = sandbox
+        self._stopping = threading.Event()
+        self._draining = False
+        cache_dir = settings.cache_dir(conf)
+        self._packages = packages.Cache(cache_dir, conf.store.cache_size, store)
+        self._catalog = catalog.Catalog(database)
+        self._pools = pools.Pools(sandbox, self._packages.fetch, settings.bounds_of(conf))
+        self._ledger = ledger.Ledger(database, self._stopping)
+        self._flusher = logs.LogFlusher(
+            lambda execution_id, chunks: database.write(executions.AppendLogs(execution_id, chunks))
+        )
+        self._consumer = consumer.Consumer(board)
+        self._runner = runner.Runner(
+            board=board,
+            database=database,
+            catalog=self._catalog,
+            pools=self._pools,
+            ledger=self._ledger,
+            flusher=self._flusher,
+            consumer=self._consumer,
+            limits=inv.Limits(conf.sandbox.result_limit, conf.sandbox.log_limit, ACQUIRE),
+            policy=runner.Policy(
+                conf.conductor.max_attempts, conf.conductor.backoff, conf.conductor.max_backoff
+            ),
+        )
+        capacity = conf.conductor.capacity or MOST_RUNS
+        weights = {name: float(weight) for name, weight in conf.conductor.weights.items()}
+        self._slots = slots.Slots(capacity, weights)
+        self._executor = concurrent.futures.ThreadPoolExecutor(capacity, "run")
+        self._dispatcher = dispatcher.Dispatcher(board, self._slots, self._runner, self._executor)
+        self._sweeper = sweeper.Sweeper(
+            board, database, self._runner, self._pools, store, settings.times_of(conf)
+        )
+
+    # -- life -----------------------------------------------------------------------------
+
+    def start(
+        self, listener: board_base.Listener, address: str | None, *, alone: bool = False
+    ) -> None:
+        """Join the board and start to work.
+
+        :param listener: passes the board's events on, to this conductor among others
+        :param address: where hand-overs are taken; None: only in process
+        :param alone: nobody else works on this board, so rows that look open from an
+            earlier life are put right at once
+        """
+        swept = self._sandbox.sweep()
+        if swept:
+            LOG.warning("removed %d things a predecessor left behind", swept)
+        self._board.start(listener, serve=True)
+        self._board.join(board_base.Member(self.name, address, self._slots.capacity))
+        if alone:
+            self._sweeper.repost(grace=0.0)
+        self._dispatcher.start()
+        self._sweeper.start()
+
+    def drain(self) -> None:
+        """Take nothing more."""
+        self._draining = True
+        self._dispatcher.stop()
+
+    def stop(self) -> None:
+        """Drain: let calls end for a while, give back the rest, leave."""
+        self.drain()
+        self._sweeper.stop()
+        deadline = time.monotonic() + self._conf.conductor.drain
+        while self._slots.running and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for execution in self._runner.running():
+            LOG.warning("execution %s: given back at shutdown", execution.id)
+            self._runner.requeue(execution)
+        self._stopping.set()
+        self._pools.close()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._flusher.stop()
+        self._consumer.stop()
+        self._board.stop()
+        self._sandbox.close()
+
+    # -- the board's listener -------------------------------------------------------------
+
+    def on_jobs(self) -> None:
+        self._dispatcher.wake()
+
+    def on_members(self) -> None:
+        self._dispatcher.wake()
+
+    def on_session(self, alive: bool) -> None:
+        if alive:
+            LOG.info("board session is up")
+        else:
+            LOG.warning("board session lost: every claim of this conductor is void")
+            self._consumer.void()
+        self._dispatcher.wake()
+
+    def on_announce(self, topic: str) -> None:
+        self._catalog.forget()
+
+    # -- hand-over ------------------------------------------------------------------------
+
+    def accept(self, execution: models.Execution) -> Future[models.Execution | None]:
+        """Take a synchronous call. The future gives the execution as it is after the run.
+
+        :raises funcflow.handover.Full: no room here
+        """
+        if self._draining or not self._slots.take(execution.project_id):
+            raise handover.Full("this conductor is full", retry_after=1.0)
+        try:
+            return self._executor.submit(self._accepted, execution)
+        except RuntimeError as exc:
+            self._slots.give(execution.project_id)
+            raise handover.Full("this conductor is stopping", retry_after=1.0) from exc
+
+    def run(self, execution: models.Execution, wait: float) -> models.Execution | None:
+        """See :class:`funcflow.handover.Handover`."""
+        try:
+            return self.accept(execution).result(wait)
+        except TimeoutError:
+            return None
+
+    def _accepted(self, execution: models.Execution) -> models.Execution | None:
+        """Post and claim in one step, write the row as running, run."""
+        try:
+            (claim,) = self._board.post_claimed([sweeper.ticket_of(execution)])
+            try:
+                started = self._insert(execution, claim)
+            except BaseException:
+                self._consumer.consume(claim)
+                raise
+            if started.id != execution.id:
+                self._consumer.consume(claim)
+                return started
+            return self._runner.run_started(claim, started)
+        finally:
+            self._slots.give(execution.project_id)
+            self._dispatcher.wake()
+
+    def _insert(self, execution: models.Execution, claim: board_base.Claim) -> models.Execution:
+        limit = self._catalog.max_concurrency(execution.function_id)
+        now = time.time()
+        if limit is None:
+            execution = dataclasses.replace(
+                execution,
+                state=states.State.RUNNING,
+                attempts=1,
+                epoch=claim.epoch,
+                owner=claim.owner,
+                started_at=now,
+                usage=dataclasses.replace(
+                    execution.usage, queue=max(0.0, now - execution.created_at)
+                ),
+            )
+            return self._database.write(executions.Insert(execution, True)).execution
+        inserted = self._database.write(executions.Insert(execution, True))
+        if not inserted.created:
+            return inserted.execution
+        started = self._database.write(
+            executions.Start(
+                id=execution.id, epoch=claim.epoch, owner=claim.owner, now=now, limit=limit
+            )
+        )
+        if isinstance(started, models.Execution):
+            return started
+        self._database.write(executions.Remove(execution.id))
+        raise errors.TooMany(
+            f"the function runs {limit} times already, as often as it may", retry_after=1.0
+        )
+
+    # -- control --------------------------------------------------------------------------
+
+    def workers(self, function_id: str, revision: int | None = None) -> list[control.WorkerInfo]:
+        """See :class:`funcflow.control.Control`, as the following ones."""
+        return [
+            control.WorkerInfo(
+                worker_name=slot.worker.id,
+                conductor=self.name,
+                function_id=function_id,
+                revision=slot.key[2],
+                busy=slot.busy,
+                memory=slot.memory,
+            )
+            for slot in self._pools.slots()
+            if slot.key[1] == function_id and revision in (None, slot.key[2])
+        ]
+
+    def scale(self, revision: models.Revision, count: int) -> int:
+        definition = self._catalog.definition(revision.function_id, revision.number)
+        return self._pools.scale(definition, count)
+
+    def detach(self, function_id: str, revision: int | None = None) -> int:
+        return self._pools.detach(function_id, revision, grace=4.0)
+
+    def capacity(self, language: str) -> control.Capacity:
+        if language not in self._sandbox.languages:
+            return control.Capacity(0, 0)
+        return control.Capacity(*self._pools.room())
+
+    def cancel(self, execution_id: str) -> None:
+        self._runner.cancel(execution_id)
+
+    def metrics(self) -> Mapping[str, float]:
+        """Gauges and counters of this conductor, by name without prefix."""
+        return {
+            "runs": self._slots.running,
+            "run_capacity": self._slots.capacity,
+            "workers": len(self._pools.slots()),
+            "cold_starts_total": self._pools.cold_starts,
+            "fenced_outcomes_total": self._ledger.fenced,
+            **self._sandbox.metrics(),
+        }

@@ -1,0 +1,365 @@
+"""Warm workers: kept, shared out, started and ended.
+
+Called by the ``AcquireWorker`` task and by the control operations. A worker serves one
+revision of one function of one project. The number of workers, the memory their limits
+add up to and the number of cold starts at a time are bounded; idle workers make room.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from funcflow import models, packages
+from funcflow.sandboxes import base as sandbox_base
+from taskflow_flows import invocation as inv
+
+Key = tuple[str, str, int]
+
+#: Seconds after which a waiting call looks again by itself, should a wake-up be missed.
+LOOK_AGAIN = 0.25
+#: Idle workers end when less than this share of the machine's memory is available.
+LOW_MEMORY = 0.05
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bounds:
+    """Limits of all pools of one conductor."""
+
+    workers: int
+    memory: int
+    starting: int
+    #: Seconds an unused worker is kept.
+    idle: float
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class Slot:
+    """A worker in the pool, and how many runs it has now."""
+
+    key: Key
+    worker: sandbox_base.Worker
+    package: packages.Lease | None
+    memory: int
+    concurrency: int
+    busy: int = 0
+    idle_since: float = 0.0
+    retired: bool = False
+
+    @property
+    def usable(self) -> bool:
+        return not self.retired and self.worker.alive
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class Waiter:
+    """A call that waits for a worker of its revision, or for room to start one."""
+
+    key: Key
+    wake: threading.Event = dataclasses.field(default_factory=threading.Event)
+    slot: Slot | None = None
+
+
+class WorkerLease:
+    """See :class:`taskflow_flows.invocation.Lease`."""
+
+    __slots__ = ("_done", "_pools", "_slot", "cold", "startup", "worker")
+
+    def __init__(self, pools: Pools, slot: Slot, cold: bool) -> None:
+        self._pools, self._slot, self._done = pools, slot, False
+        self.worker = slot.worker
+        self.cold = cold
+        self.startup = slot.worker.startup if cold else 0.0
+
+    def give_back(self) -> None:
+        if not self._done:
+            self._done = True
+            self._pools.give_back(self._slot)
+
+    def discard(self) -> None:
+        if not self._done:
+            self._done = True
+            self._slot.retired = True
+            self._pools.give_back(self._slot)
+
+
+class Pools:
+    """All workers of one conductor."""
+
+    def __init__(
+        self,
+        sandbox: sandbox_base.Sandbox,
+        fetch: Callable[[str], packages.Lease],
+        bounds: Bounds,
+    ) -> None:
+        self._sandbox = sandbox
+        self._fetch = fetch
+        self._bounds = bounds
+        self._lock = threading.Lock()
+        self._slots: dict[Key, list[Slot]] = {}
+        self._starting: collections.Counter[Key] = collections.Counter()
+        self._reserved = 0
+        self._waiters: collections.deque[Waiter] = collections.deque()
+        self.cold_starts = 0
+        self._closed = False
+
+    def acquire(self, definition: inv.Definition, timeout: float) -> WorkerLease:
+        """See :class:`taskflow_flows.invocation.Pools`."""
+        deadline = time.monotonic() + timeout
+        key = key_of(definition.revision)
+        waiter: Waiter | None = None
+        while True:
+            with self._lock:
+                slot = self._warm(key)
+                if slot is not None:
+                    return WorkerLease(self, slot, cold=False)
+                start, victims = self._may_start(key, definition.revision.limits)
+                if not start:
+                    # Who waited before keeps the place in front of those who come now.
+                    if waiter is None:
+                        self._waiters.append(waiter := Waiter(key))
+                    else:
+                        self._waiters.appendleft(waiter := Waiter(key))
+            for victim in victims:
+                self._end(victim)
+            if start:
+                return WorkerLease(self, self._start(key, definition), cold=True)
+            assert waiter is not None
+            slot = self._wait(waiter, deadline)
+            if slot is not None:
+                return WorkerLease(self, slot, cold=False)
+
+    def _wait(self, waiter: Waiter, deadline: float) -> Slot | None:
+        """Wait for a place on a worker, or (None) for a reason to look again."""
+        waiter.wake.wait(min(max(0.0, deadline - time.monotonic()), LOOK_AGAIN))
+        with self._lock:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+            if waiter.slot is not None:
+                return waiter.slot
+        if time.monotonic() >= deadline:
+            raise sandbox_base.SandboxError(
+                "no room for another worker here now", code="no_capacity", retry_after=1.0
+            )
+        return None
+
+    def give_back(self, slot: Slot) -> None:
+        """A run on the slot ended."""
+        ended = False
+        with self._lock:
+            slot.busy -= 1
+            if slot.usable:
+                if not self._hand_over(slot):
+                    slot.idle_since = time.monotonic()
+            elif slot.busy == 0 or not slot.worker.alive:
+                ended = self._forget(slot)
+            if slot.busy == 0:
+                self._wake_for_room()
+        if ended:
+            self._end(slot)
+
+    def scale(self, definition: inv.Definition, count: int) -> int:
+        """Start or stop workers of a revision; at least one stays. Returns their number."""
+        key = key_of(definition.revision)
+        for _ in range(count):
+            with self._lock:
+                start, victims = self._may_start(key, definition.revision.limits, extra=True)
+            for victim in victims:
+                self._end(victim)
+            if not start:
+                raise sandbox_base.SandboxError("no room for more workers", code="no_capacity")
+            self.give_back(self._start(key, definition))
+        for _ in range(-count):
+            with self._lock:
+                idle = [slot for slot in self._slots.get(key, ()) if slot.busy == 0]
+                if not idle or len(self._slots[key]) < 2:
+                    break
+                self._forget(idle[0])
+            self._end(idle[0])
+        with self._lock:
+            return len(self._slots.get(key, ()))
+
+    def detach(self, function_id: str, revision: int | None, grace: float) -> int:
+        """End all workers of a function; calls under way get ``grace`` seconds."""
+        deadline = time.monotonic() + grace
+        with self._lock:
+            slots = [slot for slot in self._all() if _serves(slot.key, function_id, revision)]
+            for slot in slots:
+                slot.retired = True
+        while any(slot.busy for slot in slots) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        for slot in slots:
+            with self._lock:
+                self._forget(slot)
+            self._end(slot)
+        return len(slots)
+
+    def tick(self) -> None:
+        """End workers that were idle for too long or died; called every now and then."""
+        oldest = time.monotonic() - (0.0 if memory_short() else self._bounds.idle)
+        with self._lock:
+            ended = [
+                slot
+                for slot in self._all()
+                if slot.busy == 0 and (not slot.worker.alive or slot.idle_since < oldest)
+            ]
+            for slot in ended:
+                self._forget(slot)
+            if ended:
+                self._wake_for_room()
+        for slot in ended:
+            self._end(slot)
+
+    def slots(self) -> list[Slot]:
+        """A snapshot of all workers."""
+        with self._lock:
+            return list(self._all())
+
+    def room(self) -> tuple[int, int]:
+        """(workers there may be, how many more could start)."""
+        with self._lock:
+            live = sum(1 for _ in self._all()) + self._starting.total()
+            idle = sum(1 for slot in self._all() if slot.busy == 0)
+        return self._bounds.workers, max(0, self._bounds.workers - live + idle)
+
+    def close(self) -> None:
+        """End every worker."""
+        with self._lock:
+            self._closed = True
+            slots = list(self._all())
+            self._slots.clear()
+        for slot in slots:
+            self._end(slot)
+
+    # -- below: with the lock held, unless said otherwise --------------------------------
+
+    def _all(self) -> Iterator[Slot]:
+        return itertools.chain.from_iterable(self._slots.values())
+
+    def _warm(self, key: Key) -> Slot | None:
+        """The busiest worker with room: few full workers, so that idle ones can go."""
+        best: Slot | None = None
+        for slot in self._slots.get(key, ()):
+            room = slot.busy < slot.concurrency and slot.usable
+            if room and (best is None or slot.busy > best.busy):
+                best = slot
+        if best is not None:
+            best.busy += 1
+        return best
+
+    def _may_start(
+        self, key: Key, limits: models.Limits, extra: bool = False
+    ) -> tuple[bool, list[Slot]]:
+        """Whether a new worker may start, and which idle ones must end to make room."""
+        if self._closed or self._starting.total() >= self._bounds.starting:
+            return False, []
+        wanted = sum(waiter.key == key for waiter in self._waiters)
+        # Each start under way has places for its own call and for concurrency - 1 others.
+        if not extra and self._starting[key] * (limits.concurrency - 1) > wanted:
+            return False, []
+        victims: list[Slot] = []
+        idle = sorted(
+            (slot for slot in self._all() if slot.busy == 0 and slot.key != key),
+            key=lambda slot: slot.idle_since,
+        )
+        count = sum(1 for _ in self._all()) + self._starting.total()
+        memory = self._reserved + limits.memory_size
+        while count >= self._bounds.workers or memory > self._bounds.memory:
+            if not idle:
+                return False, []
+            victim = idle.pop(0)
+            victims.append(victim)
+            count -= 1
+            memory -= victim.memory
+        for victim in victims:
+            self._forget(victim)
+        self._starting[key] += 1
+        self._reserved += limits.memory_size
+        return True, victims
+
+    def _hand_over(self, slot: Slot) -> bool:
+        """Give a free place on the slot to the first waiter for its revision."""
+        for waiter in self._waiters:
+            if waiter.key == slot.key and waiter.slot is None:
+                slot.busy += 1
+                waiter.slot = slot
+                self._waiters.remove(waiter)
+                waiter.wake.set()
+                return True
+        return False
+
+    def _wake_for_room(self) -> None:
+        """Let the first two look again; each wake-up is for room one call can use."""
+        for waiter in itertools.islice(self._waiters, 2):
+            waiter.wake.set()
+
+    def _forget(self, slot: Slot) -> bool:
+        """Take the slot out of the pool; False when it was out already."""
+        siblings = self._slots.get(slot.key, [])
+        if slot not in siblings:
+            return False
+        siblings.remove(slot)
+        if not siblings:
+            del self._slots[slot.key]
+        self._reserved -= slot.memory
+        return True
+
+    # -- below: without the lock ----------------------------------------------------------
+
+    def _start(self, key: Key, definition: inv.Definition) -> Slot:
+        """A new worker with one run on it; its other places go to whoever waits."""
+        limits = definition.revision.limits
+        slot: Slot | None = None
+        package: packages.Lease | None = None
+        try:
+            package = self._fetch(definition.revision.digest or "")
+            spec = sandbox_base.WorkerSpec(
+                revision=definition.revision,
+                language=definition.language,
+                trusted=definition.trusted,
+                package=package.path,
+            )
+            worker = self._sandbox.start(spec)
+            slot = Slot(key, worker, package, limits.memory_size, limits.concurrency, 1)
+            return slot
+        finally:
+            with self._lock:
+                self._starting[key] -= 1
+                if not self._starting[key]:
+                    del self._starting[key]
+                if slot is None:
+                    self._reserved -= limits.memory_size
+                else:
+                    self.cold_starts += 1
+                    self._slots.setdefault(key, []).append(slot)
+                    while slot.busy < slot.concurrency and self._hand_over(slot):
+                        pass
+                self._wake_for_room()
+            if slot is None and package is not None:
+                package.release()
+
+    def _end(self, slot: Slot) -> None:
+        slot.worker.kill()
+        if slot.package is not None:
+            slot.package.release()
+
+
+def key_of(revision: models.Revision) -> Key:
+    """Workers are shared only within this key."""
+    return (revision.project_id, revision.function_id, revision.number)
+
+
+def _serves(key: Key, function_id: str, revision: int | None) -> bool:
+    return key[1] == function_id and revision in (None, key[2])
+
+
+def memory_short() -> bool:
+    """Whether the machine runs out of memory."""
+    fields = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    total, available = (int(fields[name].split()[0]) for name in ("MemTotal", "MemAvailable"))
+    return available < total * LOW_MEMORY

@@ -1,0 +1,241 @@
+"""From a claim to a settled row, or back to the queue.
+
+Called on a pool thread by the dispatcher (board work) and by the hand-over (synchronous
+calls). Every way out either settles the row, requeues it or buries it; only then is the
+job consumed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import random
+import threading
+import time
+
+from funcflow import errors, models, states
+from funcflow.conductor import catalog, consumer, ledger, logs, pools
+from funcflow.db import executions
+from funcflow.db.engine import Database
+from funcflow.jobboards import base as board_base
+from funcflow.sandboxes import base as sandbox_base
+from taskflow_flows import invocation as inv
+from taskflow_flows import invoke, plan
+
+LOG = logging.getLogger(__name__)
+
+#: Faults of the place, not of the work: they cost no attempt.
+FREE = frozenset({"no_capacity", "unavailable"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Policy:
+    """How often and how long the platform tries."""
+
+    max_attempts: int
+    backoff: float
+    max_backoff: float
+
+    def delay(self, attempts: int) -> float:
+        """Seconds before the next attempt: doubling, with jitter against stampedes."""
+        delay = min(self.max_backoff, self.backoff * 2.0 ** max(0, attempts - 1))
+        return float(delay * random.uniform(0.75, 1.25))
+
+
+class Runner:
+    """Runs claimed executions."""
+
+    def __init__(
+        self,
+        *,
+        board: board_base.Board,
+        database: Database,
+        catalog: catalog.Catalog,
+        pools: pools.Pools,
+        ledger: ledger.Ledger,
+        flusher: logs.LogFlusher,
+        consumer: consumer.Consumer,
+        limits: inv.Limits,
+        policy: Policy,
+    ) -> None:
+        self._board = board
+        self._database = database
+        self._catalog = catalog
+        self._pools = pools
+        self._ledger = ledger
+        self._flusher = flusher
+        self._consumer = consumer
+        self._limits = limits
+        self._policy = policy
+        self._plan = plan.compile_flow(invoke.make_flow())
+        self._lock = threading.Lock()
+        self._running: dict[str, inv.Invocation] = {}
+
+    def run_claim(self, claim: board_base.Claim) -> models.Execution | None:
+        """Start what was claimed on the board, and run it.
+
+        Returns the execution as it is afterwards; None when there was nothing to run.
+        """
+        if not self._board.holds(claim):
+            return None
+        limit = self._catalog.max_concurrency(claim.ticket.function_id)
+        start = executions.Start(
+            id=claim.ticket.execution_id,
+            epoch=claim.epoch,
+            owner=claim.owner,
+            now=time.time(),
+            limit=limit,
+        )
+        started = self._database.write(start)
+        if isinstance(started, executions.Full):
+            self._defer(claim)
+            return None
+        if started is None:
+            # Unknown, settled, dead, or a newer claim runs it: there is nothing to do here.
+            self._consumer.consume(claim)
+            return None
+        return self.run_started(claim, started)
+
+    def run_started(
+        self, claim: board_base.Claim, execution: models.Execution
+    ) -> models.Execution | None:
+        """Run an execution whose row says that this claim runs it."""
+        try:
+            after = self._try(execution)
+        except errors.Unavailable:
+            LOG.warning("execution %s: left to its next claimer", execution.id)
+            return None
+        self._consumer.consume(claim)
+        return after
+
+    def cancel(self, execution_id: str) -> bool:
+        """Stop a run of ours; False when it does not run here."""
+        with self._lock:
+            invocation = self._running.get(execution_id)
+        if invocation is not None:
+            invocation.cancel()
+        return invocation is not None
+
+    def running(self) -> list[models.Execution]:
+        """What runs here now."""
+        with self._lock:
+            return [invocation.execution for invocation in self._running.values()]
+
+    def requeue(self, execution: models.Execution) -> bool:
+        """Give a run up so that somebody else does it; its attempt is not counted."""
+        return self._database.write(self._requeue(execution, "drained", 0.0, count=False))
+
+    # -- one attempt ----------------------------------------------------------------------
+
+    def _try(self, execution: models.Execution) -> models.Execution | None:
+        verdict = self._refuse(execution)
+        if verdict is not None:
+            return verdict
+        buffer = self._flusher.open(execution.id, execution.attempts)
+        invocation = inv.Invocation(
+            execution, self._catalog, self._pools, self._ledger, buffer, self._limits
+        )
+        with self._lock:
+            self._running[execution.id] = invocation
+        try:
+            settled: models.Execution = self._plan.run({"invocation": invocation})["settled"]
+            return settled
+        except inv.Fenced:
+            return self._read(execution.id)
+        except Exception as exc:
+            if isinstance(exc, errors.Unavailable) and not isinstance(
+                exc, sandbox_base.SandboxError
+            ):
+                LOG.warning("execution %s: %s", execution.id, exc)
+            return self._failed(execution, exc)
+        finally:
+            self._flusher.close(buffer)
+            with self._lock:
+                self._running.pop(execution.id, None)
+
+    def _refuse(self, execution: models.Execution) -> models.Execution | None:
+        """Settle or bury what must not run (again)."""
+        if execution.attempts > self._policy.max_attempts:
+            return self._bury(execution, "attempts")
+        if execution.expires_at < time.time() and execution.attempts == 1:
+            return self._bury(execution, "expired")
+        if execution.attempts > 1:
+            definition = self._catalog.definition(execution.function_id, execution.revision)
+            if definition.revision.delivery == "at-most-once":
+                return self._lose(execution)
+        return None
+
+    def _lose(self, execution: models.Execution) -> models.Execution | None:
+        lost = dataclasses.replace(
+            execution,
+            state=states.State.LOST,
+            error=models.FunctionError(
+                type="Lost", message="its conductor ended during the run; at-most-once"
+            ),
+            finished_at=time.time(),
+        )
+        return lost if self._ledger.write(lost) else self._read(execution.id)
+
+    def _failed(self, execution: models.Execution, exc: Exception) -> models.Execution | None:
+        """The platform, not the function, failed."""
+        code = exc.code if isinstance(exc, errors.FuncflowError) else "poison"
+        if code == "poison":
+            LOG.error(
+                "execution %s: attempt %d broke", execution.id, execution.attempts, exc_info=exc
+            )
+        else:
+            LOG.warning("execution %s: attempt %d: %s", execution.id, execution.attempts, exc)
+        if code == "unprotected":
+            return self._unprotected(execution, exc)
+        counts = code not in FREE
+        if counts and execution.attempts >= self._policy.max_attempts:
+            return self._bury(execution, code)
+        delay = self._policy.delay(execution.attempts)
+        self._database.write(self._requeue(execution, code, delay, count=counts))
+        return self._read(execution.id)
+
+    def _unprotected(self, execution: models.Execution, exc: Exception) -> models.Execution | None:
+        """Trying again will not build the missing wall: tell the caller now."""
+        error = models.FunctionError(type="Unprotected", message=str(exc))
+        failed = dataclasses.replace(
+            execution, state=states.State.FAILED, error=error, finished_at=time.time()
+        )
+        return failed if self._ledger.write(failed) else self._read(execution.id)
+
+    # -- moves ----------------------------------------------------------------------------
+
+    def _requeue(
+        self, execution: models.Execution, reason: str, delay: float, *, count: bool
+    ) -> executions.Requeue:
+        return executions.Requeue(
+            id=execution.id,
+            epoch=execution.epoch,
+            owner=execution.owner or "",
+            not_before=time.time() + delay,
+            reason=reason,
+            count_attempt=count,
+        )
+
+    def _bury(self, execution: models.Execution, reason: str) -> models.Execution | None:
+        LOG.warning("execution %s: dead letter (%s)", execution.id, reason)
+        bury = executions.Bury(
+            id=execution.id,
+            epoch=execution.epoch,
+            owner=execution.owner,
+            reason=reason,
+            now=time.time(),
+        )
+        self._database.write(bury)
+        return self._read(execution.id)
+
+    def _defer(self, claim: board_base.Claim) -> None:
+        """The function runs as often as it may; its job leaves the board for a moment."""
+        delay = self._policy.delay(1)
+        self._database.write(
+            executions.Defer(id=claim.ticket.execution_id, not_before=time.time() + delay)
+        )
+        self._consumer.consume(claim)
+
+    def _read(self, execution_id: str) -> models.Execution | None:
+        with self._database.read() as conn:
+            return executions.find(conn, execution_id)

@@ -1,0 +1,29 @@
+"""How a synchronous call reaches a conductor.
+
+:class:`Handover` is what :mod:`funcflow.submit` calls. In process the conductor itself meets
+it; spread out, :mod:`funcflow.peers` does, over authenticated connections.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from funcflow import errors, models
+
+
+class Full(errors.TooMany):
+    """This conductor has no room; another may have."""
+
+    code = "conductor_full"
+
+
+class Handover(Protocol):
+    def run(self, execution: models.Execution, wait: float) -> models.Execution | None:
+        """Make durable, claim and run, and wait for the outcome at most ``wait`` seconds.
+
+        Returns the execution as it is then; one with another id when the idempotency key
+        was known; None when the conductor was lost on the way: the row tells.
+
+        :raises funcflow.errors.TooMany: every conductor is full; nothing was kept
+        :raises funcflow.errors.Unavailable: it could not be made durable; nothing was kept
+        """

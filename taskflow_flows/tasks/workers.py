@@ -1,0 +1,69 @@
+"""Tasks that touch workers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from taskflow import task
+
+from funcflow import models
+from funcflow.sandboxes import base as sandbox_base
+from taskflow_flows import invocation as inv
+
+
+class AcquireWorker(task.Task):  # type: ignore[misc]
+    """Get a worker of exactly this revision; throw it away if what follows fails."""
+
+    default_provides = "lease"
+
+    def execute(self, invocation: inv.Invocation, definition: inv.Definition) -> inv.Lease:
+        invocation.lease = invocation.pools.acquire(definition, invocation.limits.acquire)
+        return invocation.lease
+
+    def revert(self, invocation: inv.Invocation, result: Any, **_: Any) -> None:
+        if invocation.lease is not None:
+            invocation.lease.discard()
+
+
+class RunFunction(task.Task):  # type: ignore[misc]
+    """Run the user's code, and give the worker back before anything is written."""
+
+    default_provides = "outcome"
+
+    def execute(
+        self, invocation: inv.Invocation, definition: inv.Definition, lease: inv.Lease
+    ) -> sandbox_base.Outcome:
+        if invocation.cancelled.is_set():
+            lease.give_back()
+            return sandbox_base.Outcome(
+                error=models.FunctionError(type="Cancelled", message="cancelled before it ran")
+            )
+        outcome = lease.worker.invoke(_request(invocation, definition), invocation.logs.add)
+        lease.give_back()
+        return outcome
+
+
+def _request(invocation: inv.Invocation, definition: inv.Definition) -> sandbox_base.Request:
+    execution = invocation.execution
+    return sandbox_base.Request(
+        execution_id=execution.id,
+        input=decode_input(execution.input),
+        function_name=definition.function_name,
+        function_version=execution.function_version,
+        request_id=execution.request_id,
+        traceparent=execution.traceparent,
+        timeout=definition.revision.limits.timeout,
+        result_limit=invocation.limits.result,
+        log_limit=invocation.limits.log,
+    )
+
+
+def decode_input(text: str | None) -> Any:
+    """JSON where it is JSON; any other text is one argument as it stands (as in Qinling)."""
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
