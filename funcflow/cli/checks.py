@@ -1,0 +1,125 @@
+"""The checks of ``funcflow status``. Loads parts of the server: imported by that command alone."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from typing import Literal
+
+from oslo_config import cfg
+
+from funcflow import conf as configuration_of
+from funcflow import errors, plugins
+from funcflow.cli import faults
+from funcflow.cli.client import Client
+from funcflow.jobboards import base as board_base
+from funcflow.sandboxes import base as sandbox_base
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Check:
+    """One line of the answer."""
+
+    check: str
+    status: Literal["ok", "warn", "error"]
+    detail: str = ""
+    advice: str = ""
+
+
+def configuration(args: argparse.Namespace) -> cfg.ConfigOpts:
+    """The configuration that ``--config-file`` and ``--data-dir`` name.
+
+    :raises errors.ConfigError: a file is missing or wrong
+    """
+    default = {"data_dir": args.data_dir} if args.data_dir else {}
+    try:
+        return configuration_of.load(args.config_file, default=default)
+    except cfg.Error as exc:
+        raise errors.ConfigError(str(exc)) from exc
+
+
+def run(args: argparse.Namespace, client: Client) -> Iterator[Check]:
+    """Every check, those first on which later ones stand."""
+    yield Check("python", "ok", ".".join(map(str, sys.version_info[:3])))
+    try:
+        conf = configuration(args)
+    except errors.ConfigError as exc:
+        yield Check("configuration", "error", exc.message, exc.hint)
+        return
+    yield Check("configuration", "ok", ", ".join(args.config_file) or "defaults")
+    for check in (_database, _jobboard, _node, _sandbox):
+        yield from _guarded(check, conf)
+    yield _server(client)
+
+
+def _guarded(
+    check: Callable[[cfg.ConfigOpts], Iterator[Check]], conf: cfg.ConfigOpts
+) -> Iterator[Check]:
+    """The lines of a check; what it raises is its last line."""
+    name = check.__name__.removeprefix("_")
+    try:
+        yield from check(conf)
+    except errors.FuncflowError as exc:
+        yield Check(name, "error", exc.message, exc.hint)
+    except Exception as exc:
+        detail = str(exc).partition("\n")[0] or type(exc).__name__
+        yield Check(name, "error", detail, f"Correct [{name}] in the configuration.")
+
+
+def _database(conf: cfg.ConfigOpts) -> Iterator[Check]:
+    from funcflow.db import schema
+
+    url = configuration_of.database_url(conf)
+    current, head = schema.current(url), schema.head()
+    if current == head:
+        yield Check("database", "ok", f"schema {current}")
+    else:
+        detail = f"schema is {current or 'empty'}, not {head}"
+        yield Check("database", "warn", detail, "Run `funcflow db upgrade`; `up` does it too.")
+
+
+def _jobboard(conf: cfg.ConfigOpts) -> Iterator[Check]:
+    driver = conf.jobboard.driver
+    board: board_base.Board = plugins.load("funcflow.jobboards", driver)(conf)
+    board.start(board_base.Listener(), serve=False)
+    try:
+        if board.connected:
+            yield Check("jobboard", "ok", f"{driver}, {len(board.members())} conductors")
+        else:
+            advice = "Start it, or correct [jobboard] in the configuration."
+            yield Check("jobboard", "error", f"{driver} cannot be reached", advice)
+    finally:
+        board.stop()
+
+
+def _node(conf: cfg.ConfigOpts) -> Iterator[Check]:
+    if found := shutil.which(conf.sandbox.node):
+        yield Check("node", "ok", found)
+    else:
+        advice = "Install Node.js to run functions written for it."
+        yield Check("node", "warn", f"there is no {conf.sandbox.node}", advice)
+
+
+def _sandbox(conf: cfg.ConfigOpts) -> Iterator[Check]:
+    """One line per protection; where one is missing, untrusted code is refused."""
+    sandbox: sandbox_base.Sandbox = plugins.load("funcflow.sandboxes", conf.sandbox.driver)(conf)
+    with contextlib.closing(sandbox):
+        for protection in sandbox.protections():
+            name = f"sandbox: {protection.name}"
+            if protection.present:
+                yield Check(name, "ok", protection.detail)
+            else:
+                advice = "Untrusted code is refused without it; see doc/operator.md."
+                yield Check(name, "error", protection.detail or "missing", advice)
+
+
+def _server(client: Client) -> Check:
+    try:
+        client.call("GET", "/readyz")
+    except faults.ClientError as exc:
+        return Check("server", "warn", exc.message, exc.hint or "")
+    return Check("server", "ok", "ready")

@@ -1,0 +1,1 @@
+"""The commands, one module per noun; each class is an entry point in ``setup.cfg``."""

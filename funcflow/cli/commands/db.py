@@ -1,0 +1,49 @@
+"""``db``: the database's schema."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from funcflow.cli import base
+from funcflow.cli.commands.up import add_config
+
+
+class _SchemaCommand(base.Command):
+    auth_required = False
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        add_config(parser)
+        return parser
+
+    def schema(self, args: argparse.Namespace) -> tuple[Any, str]:
+        """The server's module that knows schemas, and the database's URL."""
+        from funcflow import conf
+        from funcflow.cli import checks
+        from funcflow.db import schema
+
+        return schema, conf.database_url(checks.configuration(args))
+
+
+class Upgrade(_SchemaCommand):
+    """Bring the database's schema up to date; what is in it is kept."""
+
+    example = "funcflow db upgrade\nfuncflow db upgrade --config-file /etc/funcflow/funcflow.conf"
+
+    def take_action(self, args: argparse.Namespace) -> None:
+        schema, url = self.schema(args)
+        before = schema.current(url)
+        schema.upgrade(url)
+        after = schema.current(url)
+        self.note("already up to date" if before == after else f"{before or 'empty'} -> {after}")
+
+
+class Current(_SchemaCommand):
+    """Print the revision of the database's schema."""
+
+    example = "funcflow db current"
+
+    def take_action(self, args: argparse.Namespace) -> None:
+        schema, url = self.schema(args)
+        self.app.stdout.write(f"{schema.current(url) or 'empty'}\n")

@@ -1,0 +1,259 @@
+"""``function``: deploying, changing and looking at functions."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from funcflow.cli import base, columns, faults, uploads
+from funcflow.cli.client import Resource
+from funcflow.cli.progress import ProgressBar
+from funcflow.cli.transport import Answer
+from funcflow.cli.units import parse_size
+
+_FIELDS = (
+    "description",
+    "entry",
+    "environment",
+    "cpu",
+    "memory_size",
+    "timeout",
+    "concurrency",
+    "max_concurrency",
+    "delivery",
+    "network",
+)
+
+
+class List(base.PagedLister):
+    """List functions."""
+
+    collection = "functions"
+    layout = columns.FUNCTION
+    example = "funcflow function list --sort name"
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("--name", metavar="TEXT", help="only those whose name has TEXT in it")
+        return parser
+
+    def query(self, args: argparse.Namespace) -> dict[str, Any]:
+        named = {"name": f"has:{args.name}"} if args.name else {}
+        return super().query(args) | named
+
+
+class Show(base.ShowRef):
+    """Show one function."""
+
+    collection = "functions"
+    layout = columns.FUNCTION
+    example = "funcflow function show hello"
+
+
+class Create(base.ShowOne):
+    """Deploy a function.
+
+    The code is a source file, a folder or a zip. Runtime and entry follow from the
+    file's name and contents unless they are given.
+    """
+
+    layout = columns.FUNCTION
+    example = (
+        "funcflow function create hello --runtime python3 --file hello.py --entry hello.main\n"
+        "funcflow function create thumbs --file ./thumbs --memory 256M --timeout 30 "
+        "--environment SIZE=200"
+    )
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("name", metavar="NAME")
+        _add_options(parser, file_required=True)
+        return parser
+
+    def resource(self, args: argparse.Namespace) -> Resource:
+        runtime = args.runtime or uploads.default_runtime(args.file)
+        if runtime is None:
+            raise faults.ClientError(
+                f"{args.file} does not say which runtime it is for", hint="Add --runtime."
+            )
+        fields = {"name": args.name, "runtime_id": runtime, **_given(args)}
+        fields.setdefault("entry", uploads.default_entry(args.file))
+        with _form(self, args.file, fields) as form:
+            return self.client.functions.create(form)
+
+
+class Update(base.ShowOne):
+    """Change a function: what is not given stays as it is.
+
+    Environment variables are added to those it has.
+    """
+
+    layout = columns.FUNCTION
+    example = "funcflow function update hello --file hello.py --timeout 10"
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("ref", metavar="FUNCTION", help="its id or name")
+        parser.add_argument("--name", help="a new name")
+        _add_options(parser, file_required=False)
+        return parser
+
+    def resource(self, args: argparse.Namespace) -> Resource:
+        fields = _given(args)
+        if args.name is not None:
+            fields["name"] = args.name
+        if args.runtime is not None:
+            fields["runtime_id"] = args.runtime
+        if args.file is not None:
+            if "environment" in fields:
+                now = self.client.functions.get(args.ref)["environment"]
+                fields["environment"] = now | fields["environment"]
+            with _form(self, args.file, fields) as form:
+                return self.client.functions.replace(args.ref, form)
+        if not fields:
+            raise faults.ClientError("nothing to change", hint="Give at least one option.")
+        return self.client.functions.update(args.ref, fields)
+
+
+class Delete(base.Deleter):
+    """Remove functions with all their versions."""
+
+    collection = "functions"
+    example = "funcflow function delete hello"
+
+
+class Download(base.Command):
+    """Fetch a function's package."""
+
+    example = (
+        "funcflow function download hello\n"
+        "funcflow function download hello --function-version 2 --output - | zipinfo -"
+    )
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("ref", metavar="FUNCTION", help="its id or name")
+        parser.add_argument(
+            "--output", metavar="FILE", help="where to; default: FUNCTION.zip here; -: stdout"
+        )
+        add_version(parser)
+        return parser
+
+    def take_action(self, args: argparse.Namespace) -> int:
+        with self.client.functions.download(args.ref, args.function_version) as answer:
+            if args.output == "-":
+                self._save(answer, sys.stdout.buffer)
+                return 0
+            target = Path(args.output or f"{args.ref.replace(os.sep, '_')}.zip")
+            with _whole(target) as file:
+                self._save(answer, file)
+        self.note(f"saved {target}")
+        return 0
+
+    def _save(self, answer: Answer, file: BinaryIO) -> None:
+        total, done = int(answer.header("Content-Length") or 0), 0
+        with ProgressBar("downloading", self.app.stderr) as progress:
+            for chunk in answer.chunks():
+                file.write(chunk)
+                done += len(chunk)
+                progress(done, total)
+
+
+def add_version(parser: argparse.ArgumentParser, default: int | None = 0) -> None:
+    """``--function-version``; ``--version`` is the shell's own."""
+    parser.add_argument(
+        "--function-version",
+        metavar="N",
+        type=int,
+        default=default,
+        help="its version N; default: what it is now",
+    )
+
+
+def _add_options(parser: argparse.ArgumentParser, *, file_required: bool) -> None:
+    code = parser.add_argument_group("code")
+    code.add_argument(
+        "--file",
+        "--package",
+        dest="file",
+        type=Path,
+        required=file_required,
+        metavar="PATH",
+        help="a source file, a folder, or a zip",
+    )
+    code.add_argument("--runtime", help="id or name; default: by the source's file name")
+    code.add_argument("--entry", metavar="MODULE.FUNCTION", help="what to call")
+    run = parser.add_argument_group("how it runs")
+    run.add_argument("--description", help="what it is for")
+    run.add_argument(
+        "--environment",
+        action="append",
+        type=_pair,
+        metavar="NAME=VALUE",
+        help="an environment variable; may be repeated",
+    )
+    run.add_argument("--cpu", type=int, metavar="MILLICPU", help="CPU share; 1000: one core")
+    run.add_argument("--memory", dest="memory_size", type=parse_size, metavar="SIZE", help="256M")
+    run.add_argument("--timeout", type=float, metavar="SECONDS", help="longest run")
+    run.add_argument(
+        "--concurrency", type=base.positive, metavar="N", help="runs at once in one worker"
+    )
+    run.add_argument(
+        "--max-concurrency", type=base.positive, metavar="N", help="runs at once everywhere"
+    )
+    run.add_argument(
+        "--delivery",
+        choices=["at-least-once", "at-most-once"],
+        help="what to do with a run whose conductor died: again, or never again",
+    )
+    run.add_argument(
+        "--network",
+        action=argparse.BooleanOptionalAction,
+        help="let its workers reach the network",
+    )
+
+
+def _given(args: argparse.Namespace) -> dict[str, Any]:
+    fields = {name: getattr(args, name) for name in _FIELDS if getattr(args, name) is not None}
+    if "environment" in fields:
+        fields["environment"] = dict(fields["environment"])
+    return fields
+
+
+@contextlib.contextmanager
+def _form(command: base.Command, path: Path, fields: dict[str, Any]) -> Iterator[uploads.Form]:
+    """The upload of a package with ``fields``; everything in a form is text."""
+    with (
+        uploads.Package(path) as package,
+        ProgressBar(f"uploading {package.filename}", command.app.stderr) as progress,
+    ):
+        fields = {**fields, "code": {"source": "package", "md5sum": package.md5sum}}
+        texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in fields.items()}
+        yield uploads.Form(texts, package, progress)
+
+
+@contextlib.contextmanager
+def _whole(target: Path) -> Iterator[BinaryIO]:
+    """A file that is there in whole or not at all."""
+    part = target.with_name(f".{target.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(target)
+    except OSError as exc:
+        raise faults.ClientError(f"cannot write {target}: {exc.strerror}") from exc
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    return name, value

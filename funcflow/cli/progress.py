@@ -1,0 +1,36 @@
+"""A progress bar on a terminal; nothing at all elsewhere."""
+
+from __future__ import annotations
+
+from typing import Self, TextIO
+
+from funcflow.cli import units
+
+_WIDTH = 30
+
+
+class ProgressBar:
+    """Call it with (bytes done, bytes in all). A context manager that ends the line."""
+
+    def __init__(self, label: str, stream: TextIO) -> None:
+        self._label, self._stream = label, stream
+        self._active = stream.isatty()
+        self._shown = -1
+
+    def __call__(self, done: int, total: int) -> None:
+        percent = 100 * done // total if total else 100
+        if not self._active or percent == self._shown:
+            return
+        self._shown = percent
+        bar = "#" * (_WIDTH * percent // 100)
+        self._stream.write(
+            f"\r{self._label} [{bar:<{_WIDTH}}] {percent:3} % of {units.size(total)}"
+        )
+        self._stream.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._shown >= 0:
+            self._stream.write("\n")
