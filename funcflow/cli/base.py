@@ -8,23 +8,20 @@ from __future__ import annotations
 
 import abc
 import argparse
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import cliff.command
 import cliff.lister
 import cliff.show
-from cliff._argparse import SmartHelpFormatter
 
+from funcflow import errors
 from funcflow.cli import columns, faults
 from funcflow.cli.client import Client, Collection, Resource
 
-
-class HelpFormatter(SmartHelpFormatter):
-    """Keeps the lines of descriptions and examples as they are written."""
-
-    def _fill_text(self, text: str, width: int, indent: str) -> str:
-        return "\n".join(indent + line for line in text.splitlines())
+#: Where a command begins in an example: on a line, or after a pipe.
+_COMMAND = re.compile(r"(^|\| )funcflow ", re.MULTILINE)
 
 
 class Command(cliff.command.Command):
@@ -41,14 +38,22 @@ class Command(cliff.command.Command):
         return client
 
     def get_epilog(self) -> str:
-        shell = "openstack " if hasattr(self.app, "client_manager") else ""
-        lines = (f"  {shell}{line}" for line in self.example.splitlines())
-        return "\n".join(["example:", *lines])
+        text = self.example
+        if hasattr(self.app, "client_manager"):
+            text = _COMMAND.sub(r"\1openstack funcflow ", text)
+        return "\n".join(["example:", *(f"  {line}" for line in text.splitlines())])
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.formatter_class = HelpFormatter
+        # Keeps the lines of docstrings and examples.
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
         return parser
+
+    def run(self, args: argparse.Namespace) -> int:
+        try:
+            return super().run(args)
+        except errors.FuncflowError as exc:  # from parts of the server run by this command
+            raise faults.ClientError(exc.message, hint=exc.hint) from exc
 
     def note(self, text: str) -> None:
         """Tell people something; kept out of stdout, which is for results."""

@@ -22,6 +22,8 @@ from funcflow.cli.uploads import Form
 Resource = dict[str, Any]
 #: Rows asked for at once.
 PAGE = 200
+#: Seconds after which a connection that breaks was a good one.
+_LASTING = 10.0
 
 
 class Client:
@@ -225,24 +227,25 @@ class Executions(Collection):
         with self._client.send("GET", path, accept="text/plain") as answer:
             yield from codecs.iterdecode(answer.chunks(), "utf-8", errors="replace")
 
-    def follow(self, execution_id: str, patience: int = 5) -> Iterator[sse.Event]:
-        """Log events as they happen, until the execution has ended.
+    def follow(self, execution_id: str, patience: int = 5) -> Iterator[Resource]:
+        """Pieces of log as they are printed ({"stream", "text", "at"}), until the execution
+        has ended. A connection that breaks is made again where it broke off.
 
-        A connection that breaks is made again where it broke off.
-
-        :param patience: connections in a row that may break without a new event
+        :param patience: connections in a row that may break at once
         """
         last, failures = "", 0
         while True:
+            opened = time.monotonic()
             try:
                 for event in self._events(execution_id, last):
                     if event.name == "end":
                         return
                     last, failures = event.id, 0
-                    yield event
+                    yield json.loads(event.data)
                 raise faults.Disconnected("the log ended before the execution did")
             except (faults.Disconnected, faults.Unreachable):
-                failures += 1
+                lasted = time.monotonic() - opened > _LASTING
+                failures = 1 if lasted else failures + 1
                 if failures > patience:
                     raise
                 time.sleep(0.1 * failures)

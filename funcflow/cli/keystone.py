@@ -80,5 +80,12 @@ class KeystoneTransport:
                 hint="Register one, or name the server with --os-endpoint.",
             ) from exc
         except keystone_exceptions.ConnectFailure as exc:
-            raise faults.Unreachable(str(self._session.get_endpoint()), exc) from exc
+            raise faults.Unreachable(str(self._session.get_endpoint()), _root(exc)) from exc
         return KeystoneAnswer(response)
+
+
+def _root(exc: BaseException) -> BaseException:
+    """What the network said, below what each library made of it."""
+    while cause := exc.__cause__ or exc.__context__:
+        exc = cause
+    return exc

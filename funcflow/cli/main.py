@@ -114,8 +114,12 @@ class Shell(cliff.app.App):
 
     def _unknown(self, argv: Sequence[str]) -> str:
         words = [word for word in argv if not word.startswith("-")]
-        lines = [f"Error: {' '.join(words) or argv[0]!r} is not a funcflow command."]
-        if near := nearest(words, [name for name, _ in self.command_manager]):
+        typed = " ".join(words) or argv[0]
+        near = nearest(words, [name for name, _ in self.command_manager])
+        lines = [f"Error: {typed!r} is not a funcflow command."]
+        if near and near[0].startswith(f"{typed} "):
+            lines = [f"Error: {typed!r} needs another word."]
+        if near:
             lines += ["Did you mean one of these?", *(f"  funcflow {name}" for name in near)]
         else:
             lines.append("Hint: `funcflow --help` lists the commands.")

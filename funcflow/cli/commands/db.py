@@ -34,8 +34,7 @@ class Upgrade(_SchemaCommand):
     def take_action(self, args: argparse.Namespace) -> None:
         schema, url = self.schema(args)
         before = schema.current(url)
-        schema.upgrade(url)
-        after = schema.current(url)
+        after = schema.upgrade(url)
         self.note("already up to date" if before == after else f"{before or 'empty'} -> {after}")
 
 

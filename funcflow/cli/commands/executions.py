@@ -61,8 +61,8 @@ class Log(base.Command):
             for text in self.client.executions.log(args.id):
                 out.write(text)
             return
-        for event in self.client.executions.follow(args.id):
-            out.write(event.data)
+        for piece in self.client.executions.follow(args.id):
+            out.write(piece["text"])
             out.flush()
 
 
@@ -82,7 +82,7 @@ class Cancel(base.ShowOne):
 
 
 class Delete(base.Deleter):
-    """Forget executions; one that still runs goes on."""
+    """Forget executions; one that has not ended is cancelled first."""
 
     collection = "executions"
     example = "funcflow execution delete 0199a0c4-7a52-7cc1-9d3f-5b1c1f0e9a11"

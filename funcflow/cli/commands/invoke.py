@@ -27,7 +27,7 @@ class Invoke(base.Command):
 
     example = (
         "funcflow invoke hello --input '{\"a\": 1}'\n"
-        "funcflow invoke hello --input @order.json --log\n"
+        "funcflow invoke hello --input @order.json --logs\n"
         "echo '{\"a\": 1}' | funcflow invoke hello --input -\n"
         "funcflow invoke --alias hello-prod --async"
     )
@@ -62,9 +62,9 @@ class Invoke(base.Command):
             return 0
         if execution["state"] in _OPEN and args.wait is None:
             execution = self._await(execution["id"])
-        if args.logs:
-            for text in self.client.executions.log(execution["id"]):
-                self.app.stderr.write(text)
+        if args.logs and execution["state"] not in _OPEN:
+            for piece in self.client.executions.follow(execution["id"]):
+                self.app.stderr.write(piece["text"])
         return self._report(execution)
 
     def _submit(self, args: argparse.Namespace) -> Resource:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 
 from funcflow.cli import base
 
@@ -11,6 +10,7 @@ from funcflow.cli import base
 class Up(base.Command):
     """Start a server of its own, on embedded defaults, and serve until Ctrl-C."""
 
+    auth_required = False
     example = "funcflow up\nfuncflow up --port 7071 --data-dir ./data"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -23,8 +23,12 @@ class Up(base.Command):
     def take_action(self, args: argparse.Namespace) -> int:
         # NOTE: loaded here, as in every command that runs parts of the server: the others
         # must start without them.
-        server = importlib.import_module("funcflow.cmd.up")
-        return int(server.main(args) or 0)
+        from funcflow.cmd import up
+
+        options = up.Options(
+            host=args.host, port=args.port, data_dir=args.data_dir, config_files=args.config_file
+        )
+        return up.main(options)
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
