@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from funcflow import states
 from funcflow.cli import base, columns
 from funcflow.cli.client import Resource
 
@@ -20,15 +21,13 @@ class List(base.PagedLister):
         parser = super().get_parser(prog_name)
         parser.add_argument("--function", metavar="FUNCTION", help="only of this function")
         parser.add_argument(
-            "--status",
-            choices=["running", "success", "failed", "error", "cancelled"],
-            help="only those that are, or ended, so",
+            "--state", choices=list(states.State), help="only those that are, or ended, so"
         )
         return parser
 
     def query(self, args: argparse.Namespace) -> dict[str, Any]:
         function = args.function and self.client.functions.id_of(args.function)
-        return super().query(args) | {"function_id": function, "status": args.status}
+        return super().query(args) | {"function_id": function, "state": args.state}
 
 
 class Show(base.ShowRef):

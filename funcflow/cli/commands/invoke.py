@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from funcflow import states
 from funcflow.cli import base, faults
 from funcflow.cli.client import Resource
 
 #: Exit status when the function had not ended after --wait.
 STILL_RUNNING = 3
-_OPEN = ("queued", "running")
 _POLL = 0.5
 
 
@@ -60,9 +60,9 @@ class Invoke(base.Command):
         if args.asynchronous:
             self.app.stdout.write(f"{execution['id']}\n")
             return 0
-        if execution["state"] in _OPEN and args.wait is None:
+        if execution["state"] in states.OPEN and args.wait is None:
             execution = self._await(execution["id"])
-        if args.logs and execution["state"] not in _OPEN:
+        if args.logs and execution["state"] not in states.OPEN:
             for piece in self.client.executions.follow(execution["id"]):
                 self.app.stderr.write(piece["text"])
         return self._report(execution)
@@ -94,16 +94,16 @@ class Invoke(base.Command):
         """The server ended its wait, not the function: ask until it has."""
         while True:
             execution = self.client.executions.get(execution_id)
-            if execution["state"] not in _OPEN:
+            if execution["state"] not in states.OPEN:
                 return execution
             time.sleep(_POLL)
 
     def _report(self, execution: Resource) -> int:
         """Value to stdout, or error to stderr; the exit status."""
-        if execution["state"] in _OPEN:
+        if execution["state"] in states.OPEN:
             self.note(f"Still {execution['state']}: funcflow execution show {execution['id']}")
             return STILL_RUNNING
-        if execution["state"] == "succeeded":
+        if execution["state"] == states.State.SUCCEEDED:
             self.app.stdout.write(value_text(json.loads(execution["result"])["output"]))
             return 0
         if error := execution["error"]:
