@@ -20,7 +20,6 @@ def load(namespace: str, name: str) -> Any:
             namespace,
             name,
             on_load_failure_callback=_reraise,
-            warn_on_missing_entrypoint=False,
         )
     except stevedore.exception.NoMatches as exc:
         raise errors.ConfigError(f"no driver {name!r} in {namespace}") from exc

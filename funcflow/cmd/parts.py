@@ -101,7 +101,7 @@ def secret(conf: cfg.ConfigOpts) -> str:
         return str(conf.secret)
     path: Path = config.data_dir(conf) / "secret"
     try:
-        with path.open("x", opener=_private) as file:
+        with open(path, "x", opener=_private) as file:
             file.write(secrets.token_urlsafe(32))
     except FileExistsError:
         pass  # Made at an earlier start.
