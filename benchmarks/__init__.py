@@ -1,0 +1,1 @@
+"""funcflow measured beside its peers in one run: ``python -m benchmarks``."""

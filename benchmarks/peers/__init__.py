@@ -1,0 +1,1 @@
+"""What funcflow is compared with; each peer runs ``function.main`` its own way."""
