@@ -1,0 +1,257 @@
+"""Group commit: one writer thread, one connection, one transaction for whatever is waiting.
+
+Behind :meth:`funcflow.db.engine.Database.write`. While a transaction commits, the next batch
+gathers; nothing ever waits for a batch to fill.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import sqlalchemy as sa
+
+from funcflow import errors
+from funcflow.db import faults, tallies
+
+LOG = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class Batch:
+    """What an operation works with: the transaction, and counts to add at its end."""
+
+    def __init__(self, connection: sa.Connection, writer: str) -> None:
+        self.connection = connection
+        self.dialect = connection.dialect.name
+        #: Of the driver itself: statements of the hot path skip SQLAlchemy.
+        self.cursor: Any = connection.connection.cursor()
+        self.writer = writer
+        self.counts = tallies.Counts()
+
+    def finish(self) -> None:
+        self.counts.write(self.cursor, self.dialect, self.writer)
+        self.cursor.close()
+
+
+class Op(Generic[T]):
+    """One small change. Frozen, and safe to apply again after an unknown outcome."""
+
+    __slots__ = ()
+    #: Operations of a batch are applied kind by kind, in this order.
+    rank: ClassVar[int] = 0
+
+    @property
+    def key(self) -> str | None:
+        """What it changes. Operations on one key are never in the same batch, so they are
+        applied in the order they came; None: order does not matter."""
+        return None
+
+    @classmethod
+    def apply(cls, batch: Batch, ops: Sequence[Self]) -> Sequence[T]:
+        """Apply all, in as few statements as may be; one result each, in order."""
+        raise TypeError(f"{cls.__name__} cannot be applied")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Call(Op[T]):
+    """Any function of a connection, in a savepoint: what it raises harms nobody else."""
+
+    function: Callable[[sa.Connection], T]
+    rank: ClassVar[int] = 100
+
+    @classmethod
+    def apply(cls, batch: Batch, ops: Sequence[Call[T]]) -> Sequence[T]:
+        (op,) = ops
+        return [op.function(batch.connection)]
+
+
+@dataclasses.dataclass(slots=True)
+class _Item:
+    op: Op[Any]
+    future: Future[Any]
+    deadline: float
+    result: Any = None
+    error: BaseException | None = None
+
+
+class GroupCommit:
+    """The writer. ``connect`` gives its connection; ``patience`` is how many seconds an
+    operation may wait for a database that is away."""
+
+    def __init__(
+        self,
+        connect: Callable[[], sa.Connection],
+        writer: str,
+        *,
+        patience: float = 10.0,
+        max_waiting: int = 10_000,
+        max_batch: int = 500,
+    ) -> None:
+        self._connect = connect
+        self._writer = writer
+        self._patience = patience
+        self._max_waiting = max_waiting
+        self._max_batch = max_batch
+        self._waiting: collections.deque[_Item] = collections.deque()
+        self._wake = threading.Condition()
+        self._closed = False
+        self._connection: sa.Connection | None = None
+        self._thread = threading.Thread(target=self._run, name="db-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, op: Op[T]) -> Future[T]:
+        """Resolved once committed.
+
+        :raises errors.Unavailable: too many are waiting, or it is closed
+        """
+        item = _Item(op, Future(), time.monotonic() + self._patience)
+        with self._wake:
+            if self._closed:
+                raise errors.Unavailable("the database is being closed", retry_after=1.0)
+            if len(self._waiting) >= self._max_waiting:
+                raise errors.Unavailable("the database does not keep up", retry_after=1.0)
+            self._waiting.append(item)
+            self._wake.notify()
+        return item.future
+
+    def close(self) -> None:
+        """Commit what is waiting, then stop."""
+        with self._wake:
+            self._closed = True
+            self._wake.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while items := self._take():
+            try:
+                self._commit(items)
+            except Exception as exc:  # a bug here must not leave callers waiting for ever
+                LOG.exception("The database writer failed")
+                self._disconnect()
+                for item in items:
+                    item.error = exc
+            for item in items:
+                if item.error is not None:
+                    item.future.set_exception(item.error)
+                else:
+                    item.future.set_result(item.result)
+            del items, item
+        self._disconnect()
+
+    def _take(self) -> list[_Item]:
+        """Everything waiting, at most one operation per key; empty once closed."""
+        items: list[_Item] = []
+        with self._wake:
+            while not items:
+                while not self._waiting:
+                    if self._closed:
+                        return []
+                    self._wake.wait()
+                later: list[_Item] = []
+                keys: set[str] = set()
+                while self._waiting and len(items) < self._max_batch:
+                    item = self._waiting.popleft()
+                    key = item.op.key
+                    if key is not None and key in keys:
+                        later.append(item)
+                    elif item.future.set_running_or_notify_cancel():
+                        items.append(item)
+                        if key is not None:
+                            keys.add(key)
+                self._waiting.extendleft(reversed(later))
+        return items
+
+    def _commit(self, items: list[_Item]) -> None:
+        """Commit, trying again while the database is away and patience lasts."""
+        pause = 0.0
+        doubtful: str | None = None
+        while items:
+            try:
+                connection = self._connection = self._connection or self._connect()
+                if doubtful is not None and faults.committed(connection, doubtful):
+                    return
+                doubtful = None
+                self._transact(connection, items)
+                return
+            except Exception as exc:
+                if not faults.is_environment(exc):
+                    raise
+                LOG.warning("The database is away: %s", exc)
+                self._disconnect()
+                if isinstance(exc, faults.CommitInDoubt):
+                    doubtful = exc.transaction
+                time.sleep(pause)
+                pause = min(1.0, pause * 2 or 0.02)
+                items = _patient(items, exc)
+
+    def _transact(self, connection: sa.Connection, items: list[_Item]) -> None:
+        """One transaction; when the operations fail together, each by itself."""
+        ops = [item for item in items if not isinstance(item.op, Call)]
+        calls = [item for item in items if isinstance(item.op, Call)]
+        with connection.begin() as transaction:
+            try:
+                self._together(connection, ops)
+            except Exception as exc:
+                if faults.is_environment(exc):
+                    raise
+                transaction.rollback()
+                calls = items
+            else:
+                self._each(connection, calls)
+                faults.commit(connection, transaction, certain=bool(calls))
+                return
+        with connection.begin() as transaction:
+            self._each(connection, calls)
+            faults.commit(connection, transaction, certain=True)
+
+    def _together(self, connection: sa.Connection, items: list[_Item]) -> None:
+        kinds: dict[type[Op[Any]], list[_Item]] = {}
+        for item in items:
+            kinds.setdefault(type(item.op), []).append(item)
+        batch = Batch(connection, self._writer)
+        for kind in sorted(kinds, key=lambda kind: kind.rank):
+            group = kinds[kind]
+            results = kind.apply(batch, [item.op for item in group])
+            for item, result in zip(group, results, strict=True):
+                item.result, item.error = result, None
+        batch.finish()
+
+    def _each(self, connection: sa.Connection, items: list[_Item]) -> None:
+        for item in items:
+            savepoint = connection.begin_nested()
+            try:
+                batch = Batch(connection, self._writer)
+                (item.result,) = type(item.op).apply(batch, [item.op])
+                batch.finish()
+                savepoint.commit()
+                item.error = None
+            except Exception as exc:
+                if faults.is_environment(exc):
+                    raise
+                savepoint.rollback()
+                item.error = faults.translate(exc)
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                connection.invalidate()
+                connection.close()
+
+
+def _patient(items: list[_Item], exc: BaseException) -> list[_Item]:
+    """Those that may still wait; the others are told."""
+    now = time.monotonic()
+    for item in items:
+        if item.deadline <= now:
+            item.error = errors.Unavailable(f"the database is away: {exc}", retry_after=2.0)
+    return [item for item in items if item.deadline > now]

@@ -1,0 +1,1 @@
+"""Alembic's folder; run through :mod:`funcflow.db.schema`."""

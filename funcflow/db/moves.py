@@ -1,0 +1,363 @@
+"""How an execution's row changes state: operations for the group commit.
+
+Used through :mod:`funcflow.db.executions`. Every change of state is one :class:`Move`, a
+compare-and-set from one state to one other, checked against :mod:`funcflow.states` when this
+module is imported. Each operation may be applied again: what already took is seen by a second
+look and answered as the first time.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Sequence
+from typing import Any, ClassVar, TypeVar
+
+from funcflow import models, states
+from funcflow.db import bulk, group, logs, rows
+from funcflow.states import State
+
+T = TypeVar("T")
+
+GET_MANY = bulk.Lookup(f"SELECT {rows.SELECT} FROM executions WHERE id IN keys")  # noqa: S608
+#: What a move gives back when nobody needs the whole row.
+_BRIEF = "e.id, e.project_id, e.state"
+
+
+class OnExecution(group.Op[T]):
+    """An operation on the one execution ``id``."""
+
+    __slots__ = ()
+    id: str
+
+    @property
+    def key(self) -> str | None:
+        return self.id
+
+    def source(self) -> bulk.Row:
+        """The values its moves need: the id, then their columns in order."""
+        raise TypeError(f"{type(self).__name__} makes no move")
+
+    def took(self, now: models.Execution) -> bool:
+        """Whether the row, as it is now, shows that this very operation took before."""
+        return False
+
+
+OpT = TypeVar("OpT", bound=OnExecution[Any])
+
+
+class Move:
+    """One line of the table of transitions, as SQL.
+
+    ``after`` None: the row's new state is the source's column ``state``, an outcome of a run.
+    ``whole``: give back whole rows, else the columns of ``_BRIEF``.
+    """
+
+    all: ClassVar[list[Move]] = []
+
+    def __init__(
+        self,
+        before: State,
+        after: State | None,
+        change: str,
+        guard: str = "",
+        *,
+        whole: bool = False,
+        **columns: str,
+    ) -> None:
+        outcomes = states.SETTLED - {State.CANCELLED}
+        self.before, self.targets = before, outcomes if after is None else {after}
+        for target in self.targets:
+            if not states.allowed(before, target):
+                raise ValueError(f"an execution cannot go from {before} to {target}")
+        state = "v.state" if after is None else f"'{after}'"
+        self._statement = bulk.Statement(
+            f"UPDATE executions AS e SET state = {state}, {change} FROM v"  # noqa: S608
+            f" WHERE e.id = v.id AND e.state = '{before}' {guard}"
+            f" RETURNING {rows.RETURNING if whole else _BRIEF}",
+            id="text",
+            **columns,
+        )
+        self._state = rows.COLUMNS.index("state") if whole else 2
+        self.all.append(self)
+
+    def run(self, batch: group.Batch, ops: Sequence[OnExecution[Any]]) -> dict[str, bulk.Row]:
+        """The rows that moved, by id."""
+        source = [op.source() for op in ops]
+        moved: dict[str, bulk.Row] = {}
+        for row in self._statement.run(batch.cursor, batch.dialect, source):
+            moved[row[0]] = row
+            batch.counts.move(row[1], self.before, row[self._state])
+        return moved
+
+
+def look(batch: group.Batch, ids: Sequence[str]) -> dict[str, bulk.Row]:
+    """Whole rows as they are now, by id."""
+    return {row[0]: row for row in GET_MANY.run(batch.cursor, batch.dialect, ids)}
+
+
+def apply_moves(batch: group.Batch, ops: Sequence[OpT], *moves: Move) -> list[bulk.Row | None]:
+    """Try the moves one after the other; what none took may have taken before. None: no."""
+    done: dict[str, bulk.Row] = {}
+    left = ops
+    for move in moves:
+        if left:
+            done |= move.run(batch, left)
+            left = [op for op in left if op.id not in done]
+    if left:
+        now = look(batch, [op.id for op in left])
+        for op in left:
+            if op.id in now and op.took(rows.to_execution(now[op.id])):
+                done[op.id] = now[op.id]
+    return [done.get(op.id) for op in ops]
+
+
+_NO_USAGE = models.Usage()
+_CLAIM = "AND e.epoch = v.epoch AND e.owner = v.owner"
+
+_SETTLE = Move(
+    State.RUNNING,
+    None,
+    "output = v.output, error = v.error, reason = NULL, finished_at = v.now,"
+    " updated_at = v.now, usage_queue = v.queue, usage_startup = v.startup,"
+    " usage_run = v.run, usage_cpu = v.cpu, usage_memory_peak = v.memory_peak,"
+    " usage_worker = v.worker, usage_cold = v.cold",
+    _CLAIM,
+    epoch="int",
+    owner="text",
+    state="text",
+    output="text",
+    error="text",
+    queue="real",
+    startup="real",
+    run="real",
+    cpu="real",
+    memory_peak="int",
+    worker="text",
+    cold="bool",
+    now="real",
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Settle(OnExecution[bool]):
+    """The outcome of the run under this claim, with the last of its logs.
+
+    False: the claim is not the row's any more, or the row has ended; nothing is written then.
+    """
+
+    rank: ClassVar[int] = 60
+    id: str
+    epoch: int
+    owner: str
+    state: State
+    output: str | None = None
+    error: models.FunctionError | None = None
+    usage: models.Usage = _NO_USAGE
+    logs: tuple[models.LogChunk, ...] = ()
+    now: float
+
+    def __post_init__(self) -> None:
+        if self.state not in _SETTLE.targets:
+            raise ValueError(f"{self.state} is no outcome of a run")
+
+    def source(self) -> bulk.Row:
+        usage = self.usage
+        return (
+            self.id,
+            self.epoch,
+            self.owner,
+            self.state.value,
+            None if self.output is None else rows.clean(self.output),
+            rows.error_text(self.error),
+            usage.queue,
+            usage.startup,
+            usage.run,
+            usage.cpu,
+            usage.memory_peak,
+            usage.worker,
+            usage.cold,
+            self.now,
+        )
+
+    def took(self, now: models.Execution) -> bool:
+        return (now.state, now.epoch, now.owner) == (self.state, self.epoch, self.owner)
+
+    @classmethod
+    def apply(cls, batch: group.Batch, ops: Sequence[Settle]) -> list[bool]:
+        done = apply_moves(batch, ops, _SETTLE)
+        logs.write(batch, ((op.id, op.logs) for op, row in zip(ops, done, strict=True) if row))
+        return [row is not None for row in done]
+
+
+_REQUEUE = Move(
+    State.RUNNING,
+    State.QUEUED,
+    "posted = FALSE, not_before = v.not_before, reason = v.reason, owner = NULL,"
+    " attempts = e.attempts - v.given_back, started_at = NULL, updated_at = v.now",
+    _CLAIM,
+    epoch="int",
+    owner="text",
+    not_before="real",
+    reason="text",
+    given_back="int",
+    now="real",
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Requeue(OnExecution[bool]):
+    """The platform failed the run under this claim; it waits until ``not_before`` and then
+    needs a new job. ``count_attempt`` False gives the attempt back."""
+
+    rank: ClassVar[int] = 50
+    id: str
+    epoch: int
+    owner: str
+    not_before: float
+    reason: str
+    count_attempt: bool = True
+    now: float = dataclasses.field(default_factory=time.time)
+
+    def source(self) -> bulk.Row:
+        back = 0 if self.count_attempt else 1
+        return (self.id, self.epoch, self.owner, self.not_before, self.reason, back, self.now)
+
+    def took(self, now: models.Execution) -> bool:
+        return now.state is State.QUEUED and now.epoch == self.epoch
+
+    @classmethod
+    def apply(cls, batch: group.Batch, ops: Sequence[Requeue]) -> list[bool]:
+        return [row is not None for row in apply_moves(batch, ops, _REQUEUE)]
+
+
+_BURY = "reason = v.reason, updated_at = v.now"
+_BURY_QUEUED = Move(
+    State.QUEUED,
+    State.DEAD,
+    _BURY,
+    "AND v.epoch IS NULL",
+    epoch="int",
+    owner="text",
+    reason="text",
+    now="real",
+)
+_BURY_RUNNING = Move(
+    State.RUNNING,
+    State.DEAD,
+    _BURY,
+    _CLAIM,
+    epoch="int",
+    owner="text",
+    reason="text",
+    now="real",
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Bury(OnExecution[bool]):
+    """Dead-letter it: the run under this claim, or, without a claim, what is queued."""
+
+    rank: ClassVar[int] = 70
+    id: str
+    epoch: int | None = None
+    owner: str | None = None
+    reason: str
+    now: float
+
+    def source(self) -> bulk.Row:
+        return (self.id, self.epoch, self.owner, self.reason, self.now)
+
+    def took(self, now: models.Execution) -> bool:
+        if now.state is not State.DEAD or now.reason != self.reason:
+            return False
+        return now.updated_at == self.now or now.epoch == self.epoch
+
+    @classmethod
+    def apply(cls, batch: group.Batch, ops: Sequence[Bury]) -> list[bool]:
+        done = apply_moves(batch, ops, _BURY_QUEUED, _BURY_RUNNING)
+        return [row is not None for row in done]
+
+
+_CANCEL = "finished_at = v.now, updated_at = v.now"
+_CANCEL_QUEUED = Move(State.QUEUED, State.CANCELLED, _CANCEL, whole=True, now="real")
+_CANCEL_RUNNING = Move(State.RUNNING, State.CANCELLED, _CANCEL, whole=True, now="real")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Cancel(OnExecution[models.Execution | None]):
+    """Settle as cancelled whatever is queued or running. None: too late, or unknown."""
+
+    rank: ClassVar[int] = 80
+    id: str
+    now: float
+
+    def source(self) -> bulk.Row:
+        return (self.id, self.now)
+
+    def took(self, now: models.Execution) -> bool:
+        return now.state is State.CANCELLED and now.finished_at == self.now
+
+    @classmethod
+    def apply(cls, batch: group.Batch, ops: Sequence[Cancel]) -> list[models.Execution | None]:
+        done = apply_moves(batch, ops, _CANCEL_QUEUED, _CANCEL_RUNNING)
+        return [None if row is None else rows.to_execution(row) for row in done]
+
+
+_REDRIVE = Move(
+    State.DEAD,
+    State.QUEUED,
+    "attempts = 0, reason = NULL, posted = FALSE, owner = NULL, not_before = v.now,"
+    " expires_at = v.expires_at, started_at = NULL, updated_at = v.now",
+    now="real",
+    expires_at="real",
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Redrive(OnExecution[bool]):
+    """Queue a dead one again, with fresh attempts and a fresh age. It needs a new job."""
+
+    rank: ClassVar[int] = 90
+    id: str
+    now: float
+    expires_at: float
+
+    def source(self) -> bulk.Row:
+        return (self.id, self.now, self.expires_at)
+
+    def took(self, now: models.Execution) -> bool:
+        return now.state is State.QUEUED and now.updated_at == self.now
+
+    @classmethod
+    def apply(cls, batch: group.Batch, ops: Sequence[Redrive]) -> list[bool]:
+        return [row is not None for row in apply_moves(batch, ops, _REDRIVE)]
+
+
+_DEFER = bulk.Statement(
+    "UPDATE executions AS e SET posted = FALSE, not_before = v.not_before, updated_at = v.now"
+    " FROM v WHERE e.id = v.id AND e.state = 'queued' RETURNING e.id",
+    id="text",
+    not_before="real",
+    now="real",
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Defer(OnExecution[bool]):
+    """Let a queued one wait until ``not_before``; it needs a new job then. Not a move: no
+    attempt was made. False: it is not queued."""
+
+    rank: ClassVar[int] = 55
+    id: str
+    not_before: float
+    now: float = dataclasses.field(default_factory=time.time)
+
+    def source(self) -> bulk.Row:
+        return (self.id, self.not_before, self.now)
+
+    @classmethod
+    def apply(cls, batch: group.Batch, ops: Sequence[Defer]) -> list[bool]:
+        found = _DEFER.run(batch.cursor, batch.dialect, [op.source() for op in ops])
+        deferred = {row[0] for row in found}
+        return [op.id in deferred for op in ops]
