@@ -155,3 +155,36 @@ def test_a_server_dies_with_its_starter(tmp_path: Path, number: signal.Signals) 
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex((process.HOST, port)) == 0
+
+
+def services(action: str, *names: str, home: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tools.services", action, *names],
+        env={**os.environ, "HOME": str(home)},
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_servers_to_try_things_on(tmp_path: Path) -> None:
+    assert services("status", home=tmp_path).returncode == 1
+    up = services("up", "zookeeper", home=tmp_path)
+    assert up.returncode == 0, up.stderr
+    try:
+        name, hosts = up.stdout.split()
+        assert name == "zookeeper"
+        with connected(hosts) as session:
+            assert session.exists("/zookeeper")
+        assert services("status", home=tmp_path).stdout == up.stdout
+        assert services("up", "zookeeper", home=tmp_path).stdout == up.stdout
+    finally:
+        assert services("down", home=tmp_path).returncode == 0
+    assert not _listens(int(hosts.rpartition(":")[2]))
+    assert services("status", home=tmp_path).returncode == 1
+
+
+def test_no_such_server(tmp_path: Path) -> None:
+    refused = services("up", "mainframe", home=tmp_path)
+    assert refused.returncode == 2
+    assert "no such server: mainframe" in refused.stderr
