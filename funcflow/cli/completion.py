@@ -43,7 +43,8 @@ _funcflow() {
   done
   compadd -- ${=$(_funcflow_words "$at")} || _files
 }
-compdef _funcflow funcflow
+# Autoloaded from fpath the file is the function's body; sourced, it registers the function.
+if [[ "${funcstack[1]}" == _funcflow ]]; then _funcflow; else compdef _funcflow funcflow; fi
 """
 
 _FISH = """\
@@ -65,6 +66,8 @@ function __funcflow_complete
   __funcflow_words (string join ' ' $at) | string split ' '
 end
 complete -c funcflow -a '(__funcflow_complete)'
+# Files are offered where a command's arguments stand, not where another word of it is missing.
+complete -c funcflow -n '__funcflow_complete | string match -qv -- "-*"' -f
 """
 
 

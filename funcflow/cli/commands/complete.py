@@ -33,9 +33,18 @@ class Complete(base.Command):
             for depth, part in enumerate(parts):
                 words.setdefault(" ".join(parts[:depth]), set()).add(part)
             command = entry.load()(self.app, None)
-            words.setdefault(name, set()).update(_options(command.get_parser(name)))
+            parser = command.get_parser(name)
+            words.setdefault(name, set()).update(_options(parser) | _choices(parser))
         return {beginning: sorted(found) for beginning, found in sorted(words.items())}
 
 
 def _options(parser: argparse.ArgumentParser) -> set[str]:
     return {option for option in parser._option_string_actions if option.startswith("--")}
+
+
+def _choices(parser: argparse.ArgumentParser) -> set[str]:
+    return {
+        str(choice)
+        for action in parser._get_positional_actions()
+        for choice in action.choices or ()
+    }
