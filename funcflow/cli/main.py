@@ -11,6 +11,7 @@ import difflib
 import functools
 import importlib.metadata
 import os
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -81,6 +82,11 @@ class Shell(cliff.app.App):
             help="CA certificates to trust for https; default: FUNCFLOW_CA_FILE or the system's",
         )
         return parser
+
+    def run(self, argv: list[str]) -> int:
+        # `funcflow --version` is the shell's own; behind a command people mean the function's.
+        behind = [re.sub("^--version(?==|$)", "--function-version", word) for word in argv[1:]]
+        return super().run(argv[:1] + behind)
 
     def print_help_if_requested(self) -> None:
         # NOTE: cliff's own help looks up the distribution of every module, which takes longer

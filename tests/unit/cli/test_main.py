@@ -112,6 +112,15 @@ def test_global_options_may_stand_behind_the_command(
     assert json.loads(capsys.readouterr().out)[0]["name"] == "python3"
 
 
+@pytest.mark.parametrize("typed", ["--version 2", "--version=2", "--function-version 2"])
+def test_a_version_behind_a_command_is_the_functions(double: Double, typed: str) -> None:
+    double.will({"id": "1", "state": "queued"})
+
+    assert main.main(f"invoke hello --async {typed} --endpoint {double.url}".split()) == 0
+
+    assert json.loads(double.seen[0].body)["function_version"] == 2
+
+
 def test_an_error_goes_to_stderr_with_status_one(capsys: pytest.CaptureFixture[str]) -> None:
     endpoint = f"http://127.0.0.1:{free_port()}"
 
