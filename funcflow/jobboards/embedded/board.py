@@ -96,7 +96,7 @@ class EmbeddedBoard:
 
     def waiting(self, shards: Iterable[int] | None = None) -> list[base.Ticket]:
         shared, _ = self._open()
-        wanted = tuple(self.own_shards() if shards is None else shards)
+        wanted = self.own_shards() if shards is None else shards
         with shared.lock:
             return shared.waiting.oldest_first(wanted)
 

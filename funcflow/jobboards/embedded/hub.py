@@ -20,9 +20,9 @@ from oslo_config import cfg
 
 from funcflow import conf as funcflow_conf
 from funcflow import errors
-from funcflow.jobboards import base
+from funcflow.jobboards import base, waiting
 from funcflow.jobboards.embedded import file as board_file
-from funcflow.jobboards.embedded import sessions, waiting
+from funcflow.jobboards.embedded import sessions
 
 LOG = logging.getLogger(__name__)
 
@@ -81,6 +81,7 @@ class Hub:
         self.lock = threading.RLock()
         self.file = board_file.BoardFile(path)
         self.db = self.file.db
+        self.shards = shards
         self.waiting = waiting.Waiting(shards)
         self.sessions: list[sessions.Session] = []
         self.members: tuple[base.Member, ...] = ()
@@ -228,8 +229,11 @@ class Hub:
             "SELECT shard, id, project_id, function_id FROM jobs"
             " WHERE owner IS NULL AND function_id IS NOT NULL"
         )
-        something_new = self.waiting.replace((row[0], base.Ticket(*row[1:])) for row in rows)
-        calls: list[Call] = [self.tell_jobs] if something_new else []
+        free: list[dict[str, base.Ticket]] = [{} for _ in range(self.shards)]
+        for row in rows:
+            free[row[0]][row[1]] = base.Ticket(*row[1:])
+        news = [self.waiting.replace(shard, tickets) for shard, tickets in enumerate(free)]
+        calls: list[Call] = [self.tell_jobs] if any(news) else []
         return calls + self._reload_members() + self._announced()
 
     def _reload_members(self) -> list[Call]:

@@ -1,4 +1,4 @@
-"""Which jobs are free, in memory. Kept by :mod:`.hub` under its lock."""
+"""Which jobs are free, in memory. Kept by the drivers, under a lock of theirs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _AGE = operator.attrgetter("execution_id")
 
 
 class Waiting:
-    """Unclaimed tickets by shard."""
+    """Unclaimed tickets by shard and execution."""
 
     def __init__(self, shards: int) -> None:
         self._shards: list[dict[str, base.Ticket]] = [{} for _ in range(shards)]
@@ -25,21 +25,23 @@ class Waiting:
         if self._shards[shard].pop(execution_id, None) is not None:
             self._sorted.clear()
 
-    def replace(self, content: Iterable[tuple[int, base.Ticket]]) -> bool:
-        """Start over from a listing; whether it has something that was not here."""
-        before = self._shards
-        self._shards = [{} for _ in before]
-        for shard, ticket in content:
-            self._shards[shard][ticket.execution_id] = ticket
+    def replace(self, shard: int, tickets: dict[str, base.Ticket]) -> bool:
+        """Start the shard over; whether there is something that was not here."""
+        before = self._shards[shard].keys()
+        after = tickets.keys()
+        if before == after:
+            return False
+        self._shards[shard] = tickets
         self._sorted.clear()
-        return any(now.keys() - old.keys() for now, old in zip(self._shards, before, strict=True))
+        return not after <= before
 
-    def oldest_first(self, shards: tuple[int, ...]) -> list[base.Ticket]:
-        tickets = self._sorted.get(shards)
+    def oldest_first(self, shards: Iterable[int]) -> list[base.Ticket]:
+        wanted = tuple(shards)
+        tickets = self._sorted.get(wanted)
         if tickets is None:
-            tickets = [ticket for shard in shards for ticket in self._shards[shard].values()]
+            tickets = [ticket for shard in wanted for ticket in self._shards[shard].values()]
             tickets.sort(key=_AGE)
-            self._sorted[shards] = tickets
+            self._sorted[wanted] = tickets
         return tickets.copy()
 
     def depth(self, shards: Iterable[int]) -> int:
