@@ -16,10 +16,9 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from funcflow import errors
-from funcflow.cli import client
+from funcflow.cli import client, faults, transport
 from funcflow.cmd import up
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,22 +45,26 @@ def say(text: str = "") -> None:
 
 
 def deploy(api: client.Client, example: Example) -> None:
-    """Create the function, or bring the existing one up to date."""
-    source = example.file.read_text()
-    found = api.list("functions", name=example.name)
-    body: dict[str, Any] = {"source": source, "entry": example.entry}
-    if found:
-        say(f"  {example.name} is there already (id {found[0]['id']}); it is kept")
+    """Create the function unless an earlier run did."""
+    for found in api.functions.list(name=f"eq:{example.name}"):
+        say(f"  {example.name} is there already (id {found['id']})")
         return
-    made = api.post("functions", {"name": example.name, "runtime": example.runtime, **body})
+    made = api.functions.create(
+        {
+            "name": example.name,
+            "runtime": example.runtime,
+            "source": example.file.read_text(),
+            "entry": example.entry,
+        }
+    )
     say(f"  created {example.name} from {example.file.relative_to(ROOT)} (id {made['id']})")
 
 
 def run(api: client.Client, example: Example) -> None:
     """Run the function on the text and show everything about it."""
     started = time.monotonic()
-    execution = api.post(
-        "executions", {"function_id": example.name, "input": {"text": TEXT.read_text()}}
+    execution = api.executions.submit(
+        {"function_id": example.name, "input": {"text": TEXT.read_text()}}
     )
     took = time.monotonic() - started
     usage = execution["usage"]
@@ -73,7 +76,7 @@ def run(api: client.Client, example: Example) -> None:
         f" ({'cold' if usage['cold'] else 'warm'}), run {usage['run'] * 1e3:.1f} ms,"
         f" cpu {usage['cpu'] * 1e3:.1f} ms, memory {usage['memory_peak'] / 2**20:.0f} MiB"
     )
-    for line in api.text(f"executions/{execution['id']}/log").splitlines():
+    for line in "".join(api.executions.log(execution["id"])).splitlines():
         say(f"    log      {line}")
 
 
@@ -123,7 +126,7 @@ def main() -> int:
 
 def show(url: str) -> int:
     """Deploy and run the examples; 1 when one of them failed."""
-    api = client.Client(url)
+    api = client.Client(transport.DirectTransport(url))
     try:
         for example in EXAMPLES:
             if example.needs and not shutil.which(example.needs):
@@ -132,7 +135,7 @@ def show(url: str) -> int:
             say()
             deploy(api, example)
             run(api, example)
-    except (client.ClientError, errors.FuncflowError) as exc:
+    except faults.ClientError as exc:
         say(f"  failed: {exc}")
         return 1
     return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from funcflow import states
@@ -27,3 +29,9 @@ def test_every_move_has_a_reason() -> None:
     assert all(states.TRANSITIONS.values())
     assert states.allowed(State.QUEUED, State.RUNNING)
     assert not states.allowed(State.SUCCEEDED, State.RUNNING)
+
+
+def test_the_document_shows_the_table() -> None:
+    text = (Path(__file__).parents[2] / "doc/promises.md").read_text()
+    for (before, after), reason in states.TRANSITIONS.items():
+        assert f"| {before} | {after} | {reason} |" in text

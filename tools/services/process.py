@@ -164,6 +164,10 @@ class Service(abc.ABC):
                 self._process.wait(10)
         self.kill()
 
+    def terminate(self) -> None:
+        """Ask it to end, without waiting."""
+        self._signal(signal.SIGTERM)
+
     def kill(self) -> None:
         """End it at once, like a power cut of its machine. Idempotent."""
         if self._process:
