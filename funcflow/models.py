@@ -34,6 +34,11 @@ class Runtime:
     created_at: float
     updated_at: float | None = None
 
+    @property
+    def language(self) -> str:
+        """``python3`` of the image ``registry/funcflow/python3:1.0``."""
+        return self.image.rsplit("/", 1)[-1].partition("@")[0].partition(":")[0]
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:

@@ -1,0 +1,158 @@
+"""The WSGI application: everything that happens to a request, in order, in one place.
+
+Made by ``funcflow.cmd`` with :func:`make_app` and served by waitress (embedded) or gunicorn.
+The order of :meth:`Application.__call__`, and why:
+
+1. *Clock and request id* come first, so that everything after them can be measured and told
+   apart. A client's own id is kept only when it has our form: it ends up in logs.
+2. *Trace context*: a valid W3C ``traceparent`` is passed on, anything else is replaced.
+3. *Auth* before anything of the body is read, so strangers cost nothing. It is the only place
+   that may believe identity headers, and it removes the client's own.
+4. *Pecan* finds the operation; the operation checks administrator, parameters and body (whose
+   size is limited while it is read), then its controller runs.
+5. *Faults* wrap 3 and 4, so that each error, also of auth or routing, has the one JSON shape.
+6. *Headers, metrics, access log* come last and see the final status, whatever made it.
+
+The slow client is the server's business: both servers buffer requests before we are called.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pecan
+import prometheus_client
+import webob
+from oslo_log import log as logging
+
+from funcflow import errors, ids
+from funcflow.api import faults
+from funcflow.api.controllers import root
+from funcflow.api.metrics import Metrics
+from funcflow.api.request import Request
+from funcflow.api.waiting import Slots
+from funcflow.services import Services
+
+LOG = logging.getLogger(__name__)
+ACCESS = logging.getLogger("funcflow.access")
+
+REQUEST_KEY = "funcflow.request"
+REQUEST_ID_HEADER = "X-Openstack-Request-Id"
+_REQUEST_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_TRACEPARENT = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+)
+
+StartResponse = Callable[..., Any]
+
+
+def make_app(
+    services: Services, registry: prometheus_client.CollectorRegistry | None = None
+) -> Application:
+    """The application on top of connected services.
+
+    ``registry`` is what ``/metrics`` shows; other parts may have collectors in it.
+    """
+    metrics = Metrics(services, registry or prometheus_client.CollectorRegistry())
+    return Application(services, metrics)
+
+
+class Application:
+    """See the module's docstring."""
+
+    def __init__(self, services: Services, metrics: Metrics) -> None:
+        self._auth = services.auth
+        self._metrics = metrics
+        self._max_package: int = services.conf.api.max_package
+        self._slots = Slots(services.conf.api.max_waiting)
+        self.root = root.Root(services, metrics, self._slots)
+        self._pecan = _Router(
+            self.root,
+            use_context_locals=False,
+            request_cls=_request_of,
+            force_canonical=False,
+            guess_content_type_from_ext=False,
+            hooks=[faults.TranslateErrors()],
+        )
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        started = time.perf_counter()
+        request = Request(environ, _request_id(environ))
+        request.max_package = self._max_package
+        environ[REQUEST_KEY] = request
+        environ["HTTP_TRACEPARENT"] = _traceparent(environ)
+        status = 500
+
+        def start(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            nonlocal status
+            status = int(line[:3])
+            headers.append((REQUEST_ID_HEADER, request.id))
+            return start_response(line, headers, exc_info)
+
+        try:
+            request.asker = self._auth.context(environ, request.id)
+            body: Iterable[bytes] = self._pecan(environ, start)
+        except errors.FuncflowError as exc:
+            if exc.status >= 500:
+                LOG.warning("request %s: %s: %s", request.id, exc.code, exc.message, exc_info=exc)
+            body = self._fail(environ, start, faults.to_answer(exc, request.id))
+        except Exception as exc:
+            body = self._fail(environ, start, faults.unexpected(exc, request.id))
+        seconds = time.perf_counter() - started
+        self._metrics.answered(request.operation, status, seconds)
+        ACCESS.info(
+            "%s %s %d %.1f ms %s",
+            request.verb,
+            request.path_info,
+            status,
+            seconds * 1e3,
+            request.id,
+        )
+        return body
+
+    def stop(self) -> None:
+        """End log streams, so that the server can drain; other requests are not touched."""
+        self._slots.stopping.set()
+
+    def _fail(
+        self, environ: dict[str, Any], start: StartResponse, answer: webob.Response
+    ) -> Iterable[bytes]:
+        body: Iterable[bytes] = answer(environ, start)
+        return body
+
+
+class _Router(pecan.core.ExplicitPecan):  # type: ignore[misc]
+    """Pecan, kept from treating attributes that are no resources as path segments."""
+
+    def route(self, request: Request, node: object, path: str) -> Any:
+        if not path or "/_" in path or "/index" in path:
+            raise errors.NotFound("no such path", code="no_such_path")
+        return super().route(request, node, path)
+
+    def _handle_empty_response_body(self, state: Any) -> None:
+        """Answers are complete already; pecan would read each body to find empty ones."""
+
+
+def _request_of(environ: dict[str, Any]) -> Request:
+    """Pecan's request class: the request made before auth, instead of another one."""
+    request: Request = environ[REQUEST_KEY]
+    return request
+
+
+def _request_id(environ: dict[str, Any]) -> str:
+    given = environ.get("HTTP_X_OPENSTACK_REQUEST_ID")
+    if given and _REQUEST_ID.fullmatch(given):
+        return str(given)
+    return f"req-{ids.new()}"
+
+
+def _traceparent(environ: dict[str, Any]) -> str:
+    given = environ.get("HTTP_TRACEPARENT")
+    if given and _TRACEPARENT.fullmatch(given):
+        return str(given)
+    value = os.urandom(24).hex()
+    return f"00-{value[:32]}-{value[32:]}-00"

@@ -1,0 +1,159 @@
+"""``/v1/aliases``: names for versions of functions, which may share the traffic."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import webob
+
+from funcflow import errors, ids, models
+from funcflow.api import lists, reply
+from funcflow.api.announce import announce
+from funcflow.api.controllers.workers import find_function
+from funcflow.api.operations import EMPTY, exposed_child, operation, resource
+from funcflow.api.request import Request
+from funcflow.api.schemas import aliases as schemas
+from funcflow.db import aliases
+from funcflow.services import Services
+
+
+class Aliases:
+    """The collection."""
+
+    index = resource()
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @exposed_child
+    def _lookup(self, alias_name: str, *rest: str) -> tuple[Alias, tuple[str, ...]]:
+        return Alias(self._services, alias_name), rest
+
+    @operation(
+        index, "GET", "aliases.list", "List aliases", {200: schemas.PAGE},
+        query=lists.ALIASES.query,
+    )  # fmt: skip
+    def list(self, request: Request) -> webob.Response:
+        asked = lists.ALIASES.parse(request, self._services.conf)
+        with self._services.database.read() as connection:
+            page = aliases.list_(connection, asked)
+        return lists.answer(
+            request, self._services.conf, "function_aliases", page, schemas.view,
+            lambda row: row.id,
+        )  # fmt: skip
+
+    @operation(
+        index, "POST", "aliases.create", "Create an alias", {201: schemas.ALIAS},
+        body=schemas.CREATE, errors=(404,),
+    )  # fmt: skip
+    def create(self, request: Request) -> webob.Response:
+        body = request.body
+        function = find_function(self._services, request, body["function_id"])
+        made = models.Alias(
+            id=ids.new(),
+            name=body["name"],
+            description=body.get("description", ""),
+            project_id=request.asker.project_id,
+            function_id=function.id,
+            function_version=body.get("function_version", models.LATEST),
+            weights=_weights(body.get("weights", {})),
+            created_at=time.time(),
+        )
+        _check_weights(made.weights, made.function_version)
+        try:
+            self._services.database.transact(lambda connection: aliases.create(connection, made))
+        except errors.Conflict as exc:
+            # Qinling answers 400 here; its clients expect it.
+            raise errors.BadRequest(exc.message, code="duplicate_alias") from exc
+        announce(self._services, "aliases")
+        return reply.answer(schemas.view(made), 201)
+
+
+class Alias:
+    """One alias, by its name."""
+
+    index = resource()
+
+    def __init__(self, services: Services, alias_name: str) -> None:
+        self._services = services
+        self._name = alias_name
+
+    @operation(index, "GET", "aliases.show", "Show an alias", {200: schemas.ALIAS}, errors=(404,))
+    def show(self, request: Request) -> webob.Response:
+        return reply.answer(schemas.view(self._find(request)))
+
+    @operation(
+        index, "PUT", "aliases.replace", "Change an alias", {200: schemas.ALIAS},
+        body=schemas.UPDATE, errors=(404,),
+    )  # fmt: skip
+    def replace(self, request: Request) -> webob.Response:
+        changes = dict(request.body)
+        if "weights" in changes:
+            changes["weights"] = _weights(changes["weights"])
+        return self._change(request, self._find(request), changes)
+
+    @operation(
+        index, "PATCH", "aliases.update", "Change some of an alias", {200: schemas.ALIAS},
+        body=schemas.PATCH, errors=(404,),
+    )  # fmt: skip
+    def update(self, request: Request) -> webob.Response:
+        found = self._find(request)
+        changes = dict(request.body)
+        if "function_id" in changes and changes["function_id"] is None:
+            raise errors.BadRequest("an alias needs a function", code="invalid_field")
+        if "description" in changes:
+            changes["description"] = changes["description"] or ""
+        if "function_version" in changes:
+            changes["function_version"] = changes["function_version"] or models.LATEST
+        if "weights" in changes:
+            merged = {str(k): v for k, v in found.weights.items()} | (changes["weights"] or {})
+            kept = {k: v for k, v in merged.items() if v is not None}
+            changes["weights"] = _weights(kept if changes["weights"] is not None else {})
+        return self._change(request, found, changes)
+
+    def _change(
+        self, request: Request, found: models.Alias, changes: dict[str, Any]
+    ) -> webob.Response:
+        if "function_id" in changes:
+            changes["function_id"] = find_function(
+                self._services, request, changes["function_id"]
+            ).id
+        weights = changes.get("weights", found.weights)
+        _check_weights(weights, changes.get("function_version", found.function_version))
+        changed = self._services.database.transact(
+            lambda connection: aliases.update(
+                connection, found.name, found.project_id, now=time.time(), **changes
+            )
+        )
+        announce(self._services, "aliases")
+        return reply.answer(schemas.view(changed))
+
+    @operation(index, "DELETE", "aliases.delete", "Delete an alias", {204: EMPTY}, errors=(404,))
+    def delete(self, request: Request) -> webob.Response:
+        project_id = request.asker.project_id
+        self._services.database.transact(
+            lambda connection: aliases.delete(connection, self._name, project_id)
+        )
+        announce(self._services, "aliases")
+        return reply.nothing()
+
+    def _find(self, request: Request) -> models.Alias:
+        with self._services.database.read() as connection:
+            return aliases.get(connection, self._name, request.asker.project_id)
+
+
+def _weights(given: Mapping[str, float]) -> dict[int, float]:
+    return {int(number): float(share) for number, share in given.items()}
+
+
+def _check_weights(weights: Mapping[int, float], main: int) -> None:
+    """Shares must leave something for the main version, and not name it."""
+    if main in weights:
+        raise errors.BadRequest(
+            f"version {main} is the alias's function_version and gets what the weights leave",
+            code="bad_weights",
+        )
+    if sum(weights.values()) >= 1:
+        raise errors.BadRequest("the weights must add up to less than 1", code="bad_weights")

@@ -1,0 +1,117 @@
+"""``/v1/dead-letters``: executions the platform gave up on, to be run again or thrown away."""
+
+from __future__ import annotations
+
+import webob
+
+from funcflow import errors, models, states
+from funcflow.api import lists, reply
+from funcflow.api.controllers.executions import find
+from funcflow.api.operations import EMPTY, exposed_child, operation, resource
+from funcflow.api.request import Request
+from funcflow.api.schemas import executions as schemas
+from funcflow.db import executions, listing
+from funcflow.services import Services
+
+#: Rows that a purge handles at a time.
+_BATCH = 200
+
+
+class DeadLetters:
+    """The collection."""
+
+    index = resource()
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    @exposed_child
+    def _lookup(self, execution_id: str, *rest: str) -> tuple[DeadLetter, tuple[str, ...]]:
+        return DeadLetter(self._services, execution_id), rest
+
+    @operation(
+        index, "GET", "dead_letters.list", "List dead letters", {200: schemas.DEAD_PAGE},
+        query=lists.DEAD_LETTERS.query,
+    )  # fmt: skip
+    def list(self, request: Request) -> webob.Response:
+        asked = lists.DEAD_LETTERS.parse(request, self._services.conf, state=states.State.DEAD)
+        with self._services.database.read() as connection:
+            page = executions.list_(connection, asked)
+        return lists.answer(
+            request, self._services.conf, "dead_letters", page, schemas.view, lambda row: row.id
+        )
+
+    @operation(
+        index, "DELETE", "dead_letters.purge", "Delete all dead letters of the project",
+        {200: schemas.PURGED},
+    )  # fmt: skip
+    def purge(self, request: Request) -> webob.Response:
+        query = listing.Query(
+            project_id=request.asker.project_id, limit=_BATCH, filters={"state": states.State.DEAD}
+        )
+        database = self._services.database
+        purged = 0
+        while True:
+            with database.read() as connection:
+                page = executions.list_(connection, query)
+            gone = [database.submit(executions.Discard(id=row.id)) for row in page]
+            purged += sum(future.result() for future in gone)
+            if len(page) < _BATCH:
+                return reply.answer({"purged": purged})
+
+
+class DeadLetter:
+    """One of them."""
+
+    index = resource()
+
+    def __init__(self, services: Services, execution_id: str) -> None:
+        self._services = services
+        self._id = execution_id
+        self.redrive = Redrive(services, execution_id)
+
+    @operation(
+        index, "GET", "dead_letters.show", "Show a dead letter", {200: schemas.EXECUTION},
+        errors=(404,),
+    )  # fmt: skip
+    def show(self, request: Request) -> webob.Response:
+        return reply.answer(schemas.view(find_dead(self._services, request, self._id)))
+
+    @operation(
+        index, "DELETE", "dead_letters.delete", "Delete a dead letter", {204: EMPTY},
+        errors=(404,),
+    )  # fmt: skip
+    def delete(self, request: Request) -> webob.Response:
+        found = find_dead(self._services, request, self._id)
+        self._services.database.write(executions.Discard(id=found.id))
+        return reply.nothing()
+
+
+class Redrive:
+    """``…/redrive``"""
+
+    index = resource()
+
+    def __init__(self, services: Services, execution_id: str) -> None:
+        self._services = services
+        self._id = execution_id
+
+    @operation(
+        index, "POST", "dead_letters.redrive", "Queue a dead letter again",
+        {202: schemas.EXECUTION}, errors=(404, 409, 429),
+    )  # fmt: skip
+    def redrive(self, request: Request) -> webob.Response:
+        found = find(self._services, request, self._id)
+        again = self._services.submitter.redrive(request.asker, found.id)
+        return reply.answer(schemas.view(again), 202, {"Location": schemas.location(again)})
+
+
+def find_dead(services: Services, request: Request, execution_id: str) -> models.Execution:
+    """The dead execution of that id.
+
+    :raises errors.NotFound: none, or not dead
+    """
+    found = find(services, request, execution_id)
+    if found.state is not states.State.DEAD:
+        raise errors.NotFound(f"Dead letter not found [id={found.id}]")
+    return found

@@ -1,0 +1,146 @@
+"""``/v1/functions``: deploying functions, and their packages and workers."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import webob
+
+from funcflow import deploy, errors
+from funcflow.api import lists, reply
+from funcflow.api.announce import announce
+from funcflow.api.controllers import versions, workers
+from funcflow.api.operations import EMPTY, Media, exposed_child, operation, resource
+from funcflow.api.packages import download
+from funcflow.api.request import Request
+from funcflow.api.schemas import common
+from funcflow.api.schemas import functions as schemas
+from funcflow.db import functions
+from funcflow.services import Services
+
+
+class Functions:
+    """The collection."""
+
+    index = resource()
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._deployer = deploy.Deployer(services.conf, services.database, services.store)
+
+    @exposed_child
+    def _lookup(self, function_id: str, *rest: str) -> tuple[Function, tuple[str, ...]]:
+        return Function(self._services, self._deployer, function_id), rest
+
+    @operation(
+        index, "GET", "functions.list", "List functions", {200: schemas.PAGE},
+        query=lists.FUNCTIONS.query,
+    )  # fmt: skip
+    def list(self, request: Request) -> webob.Response:
+        asked = lists.FUNCTIONS.parse(request, self._services.conf)
+        with self._services.database.read() as connection:
+            page = functions.list_(connection, asked)
+        return lists.answer(
+            request, self._services.conf, "functions", page,
+            lambda row: schemas.view(row, listed=True), lambda row: row.id,
+        )  # fmt: skip
+
+    @operation(
+        index, "POST", "functions.create", "Deploy a function", {201: schemas.FUNCTION},
+        body=schemas.FORM, errors=(404,),
+    )  # fmt: skip
+    def create(self, request: Request) -> webob.Response:
+        """A zip goes as the file ``package`` of a multipart form; a single module may go as the
+        field ``source`` of a JSON body."""
+        with request.body as form:
+            wish = deploy.Wish(**_wished(form.fields), package=form.file)
+            made = self._deployer.create(request.asker, wish)
+        return reply.answer(schemas.view(made), 201, {"Location": f"/v1/functions/{made.id}"})
+
+
+class Function:
+    """One function, by id or name."""
+
+    index = resource()
+
+    def __init__(self, services: Services, deployer: deploy.Deployer, function_id: str) -> None:
+        self._services = services
+        self._deployer = deployer
+        self._id = function_id
+        self.versions = versions.Versions(services, function_id)
+        self.workers = workers.Workers(services, function_id)
+        self.scale_up = workers.ScaleUp(services, function_id)
+        self.scale_down = workers.ScaleDown(services, function_id)
+        self.detach = workers.Detach(services, function_id)
+
+    @operation(
+        index, "GET", "functions.show", "Show a function, or download its package",
+        {200: Media(content_types=("application/json", "application/zip"))},
+        query={"download": {**common.BOOLEAN, "description": "Answer the package instead."}},
+        errors=(404, 405, 409),
+    )  # fmt: skip
+    def show(self, request: Request) -> webob.Response:
+        found = workers.find_function(self._services, request, self._id)
+        if lists.flag(request, "download"):
+            return download(self._services.store, found.revision, found.id)
+        return reply.answer(schemas.view(found))
+
+    @operation(
+        index, "PUT", "functions.replace", "Change a function or its code",
+        {200: schemas.FUNCTION}, body=schemas.FORM, errors=(404, 409),
+    )  # fmt: skip
+    def replace(self, request: Request) -> webob.Response:
+        """What is not given stays as it is."""
+        with request.body as form:
+            wish = deploy.Wish(**_wished(form.fields), package=form.file)
+            return self._change(request, wish)
+
+    @operation(
+        index, "PATCH", "functions.update", "Change some of a function",
+        {200: schemas.FUNCTION}, body=schemas.PATCH, errors=(404, 409),
+    )  # fmt: skip
+    def update(self, request: Request) -> webob.Response:
+        """As a JSON merge patch: null brings back the default."""
+        changes = dict(request.body)
+        if changes.get("environment") is not None:
+            now = workers.find_function(self._services, request, self._id).revision.environment
+            merged = {**now, **changes["environment"]}
+            changes["environment"] = {k: v for k, v in merged.items() if v is not None}
+        return self._change(request, deploy.Wish(**_wished(changes, self._deployer)))
+
+    def _change(self, request: Request, wish: deploy.Wish) -> webob.Response:
+        found = workers.find_function(self._services, request, self._id)
+        changed = self._deployer.update(request.asker, found, wish)
+        announce(self._services, "functions")
+        return reply.answer(schemas.view(changed))
+
+    @operation(
+        index, "DELETE", "functions.delete", "Delete a function with all its versions",
+        {204: EMPTY}, errors=(404, 409),
+    )  # fmt: skip
+    def delete(self, request: Request) -> webob.Response:
+        """What runs goes on to its end."""
+        found = workers.find_function(self._services, request, self._id)
+        if found.project_id != request.asker.project_id:
+            raise errors.Forbidden("Function can only be deleted by its owner.")
+        self._services.database.transact(
+            lambda connection: functions.delete(
+                connection, found.id, found.project_id, now=time.time()
+            )
+        )
+        announce(self._services, "functions")
+        return reply.nothing()
+
+
+def _wished(given: dict[str, Any], deployer: deploy.Deployer | None = None) -> dict[str, Any]:
+    """Fields of the wire as those of a wish; with a deployer, null becomes the default."""
+    wished = dict(given)
+    runtimes = [wished.pop(name) for name in ("runtime_id", "runtime") if name in wished]
+    if len(runtimes) > 1 and runtimes[0] != runtimes[1]:
+        raise errors.BadRequest("runtime and runtime_id name different runtimes")
+    if runtimes:
+        wished["runtime"] = runtimes[0]
+    if deployer is not None:
+        wished = {k: deployer.default(k) if v is None else v for k, v in wished.items()}
+    return wished

@@ -1,0 +1,69 @@
+"""The tree of paths: which controller answers where.
+
+Called by :mod:`funcflow.api.app`. Pecan follows attributes from :class:`Root`; attributes with an
+underscore are never path segments.
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import Any
+
+import webob
+
+from funcflow.api import openapi, reply
+from funcflow.api.controllers import (
+    aliases,
+    dead_letters,
+    discovery,
+    executions,
+    functions,
+    health,
+    runtimes,
+)
+from funcflow.api.metrics import Metrics
+from funcflow.api.operations import operation, resource
+from funcflow.api.request import Request
+from funcflow.api.waiting import Slots
+from funcflow.services import Services
+
+
+class Root(discovery.Versions):
+    """``/``"""
+
+    def __init__(self, services: Services, metrics: Metrics, slots: Slots) -> None:
+        self.v1 = V1(services, slots)
+        self.healthz = health.Alive()
+        self.readyz = health.Ready(services)
+        self.metrics = health.Exposition(metrics)
+        document = Document()
+        # A segment that no Python name can spell.
+        setattr(self.v1, "openapi.json", document)
+        document.fill(openapi.document(self, "funcflow", metadata.version("funcflow")))
+
+
+class V1(discovery.Version):
+    """``/v1``"""
+
+    def __init__(self, services: Services, slots: Slots) -> None:
+        self.runtimes = runtimes.Runtimes(services)
+        self.functions = functions.Functions(services)
+        self.aliases = aliases.Aliases(services)
+        self.executions = executions.Executions(services, slots)
+        setattr(self, "dead-letters", dead_letters.DeadLetters(services))
+
+
+class Document:
+    """``/v1/openapi.json``, the description of everything, itself included."""
+
+    index = resource()
+
+    def __init__(self) -> None:
+        self._body = b""
+
+    def fill(self, document: dict[str, Any]) -> None:
+        self._body = reply.answer(document).body
+
+    @operation(index, "GET", "openapi.show", "This document", {200: {"type": "object"}})
+    def show(self, request: Request) -> webob.Response:
+        return reply.encoded(self._body)

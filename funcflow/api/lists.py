@@ -1,0 +1,195 @@
+"""Lists on the wire: ``limit``, ``marker``, ``sort``, filters, projects, and the ``next`` link.
+
+One :class:`Listing` per noun declares which fields filter; the controllers parse a request into
+:class:`funcflow.db.listing.Query` and answer a page with it. A filter is a value or
+``operator:value``, as in Qinling; the same parameters as an equally named field.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import functools
+import urllib.parse
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import webob
+from oslo_config import cfg
+
+from funcflow import errors, states
+from funcflow.api import fields, reply
+from funcflow.api.request import Request
+from funcflow.db import listing
+
+T = TypeVar("T")
+
+_OPERATORS = frozenset({"eq", "neq", "in", "nin", "gt", "gte", "lt", "lte", "has"})
+_FILTER = {
+    "type": "string",
+    "maxLength": 4096,
+    "description": "A value, or operator:value with eq neq in nin gt gte lt lte has.",
+}
+_STATES_OF = {
+    word: [state for state, known in states.V1_STATUS.items() if known == word]
+    for word in dict.fromkeys(states.V1_STATUS.values())
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """``texts`` and ``times``: fields that filter; times are given as ISO 8601 or seconds."""
+
+    texts: tuple[str, ...]
+    times: tuple[str, ...] = ("created_at", "updated_at")
+    #: Whether ``status`` filters by Qinling's words for the state.
+    status: bool = False
+    #: False: a list below one thing, which is of one project anyway.
+    projects: bool = True
+
+    @property
+    def query(self) -> dict[str, fields.Schema]:
+        """The parameters, for the operation."""
+        made: dict[str, fields.Schema] = {
+            "limit": {"type": "integer", "minimum": 1, "description": "Rows at most."},
+            "marker": {"type": "string", "description": "Id of the last row of the page before."},
+            "sort": {"type": "string", "description": "key:asc,key:desc; oldest first by default."},
+        }
+        if self.projects:
+            made["all_projects"] = {"type": "boolean", "description": "Administrators only."}
+            made["project_id"] = {"type": "string", "description": "Administrators only."}
+        names = [*self.texts, *self.times, *(["status"] if self.status else [])]
+        return made | dict.fromkeys(names, _FILTER)
+
+    def parse(self, request: Request, conf: cfg.ConfigOpts, **fixed: str) -> listing.Query:
+        """What is asked for; ``fixed``: filters that are always there.
+
+        Asks for one row more than fit on the page, which :func:`answer` takes off again.
+
+        :raises errors.BadRequest: a value is not of its kind
+        :raises errors.Forbidden: all projects, by somebody who is no administrator
+        """
+        filters: dict[str, str] = {}
+        for name, value in request.query.items():
+            if name in self.texts:
+                filters[name] = value
+            elif name in self.times:
+                filters[name] = _each(value, functools.partial(_seconds, name))
+            elif name == "status" and self.status:
+                filters["state"] = _status(value)
+        return listing.Query(
+            project_id=_project(request) if self.projects else None,
+            limit=_limit(request, conf) + 1,
+            marker=request.query.get("marker"),
+            sort=request.query.get("sort") or None,
+            filters=filters | fixed,
+        )
+
+
+RUNTIMES = Listing(texts=("id", "name", "image", "description", "status"), projects=False)
+FUNCTIONS = Listing(texts=("id", "name", "description", "runtime_id", "entry", "latest_version"))
+VERSIONS = Listing(texts=("id", "description", "version_number"), projects=False)
+ALIASES = Listing(texts=("id", "name", "description", "function_id", "function_version"))
+EXECUTIONS = Listing(
+    texts=(
+        "id", "function_id", "function_version", "function_alias", "description", "sync", "state",
+        "reason", "attempts", "owner", "request_id",
+    ),
+    times=("created_at", "updated_at", "started_at", "finished_at"),
+    status=True,
+)  # fmt: skip
+DEAD_LETTERS = dataclasses.replace(
+    EXECUTIONS, texts=tuple(t for t in EXECUTIONS.texts if t != "state"), status=False
+)
+
+
+def answer(
+    request: Request,
+    conf: cfg.ConfigOpts,
+    key: str,
+    rows: Sequence[T],
+    view: Callable[[T], Mapping[str, Any]],
+    marker: Callable[[T], str],
+) -> webob.Response:
+    """A page: the rows under ``key``, and ``next`` when there is another page."""
+    limit = _limit(request, conf)
+    page = {key: [view(row) for row in rows[:limit]]}
+    if len(rows) > limit:
+        query = {**request.query, "marker": marker(rows[limit - 1]), "limit": str(limit)}
+        path = urllib.parse.quote(request.path_info)
+        link = f"{request.host_url}{path}?{urllib.parse.urlencode(query)}"
+        return reply.answer({**page, "next": link})
+    return reply.answer(page)
+
+
+def flag(request: Request, name: str) -> bool:
+    """A parameter that is true or false; false when it is not given.
+
+    :raises errors.BadRequest: it is neither
+    """
+    given = request.query.get(name)
+    value = False if given is None else fields.to_boolean(given)
+    if isinstance(value, str):
+        raise errors.BadRequest(f"{name} must be true or false", code="invalid_parameter")
+    return value
+
+
+def _limit(request: Request, conf: cfg.ConfigOpts) -> int:
+    most: int = conf.api.max_page
+    given = request.query.get("limit")
+    if given is None:
+        return most
+    value = fields.to_integer(given)
+    if not isinstance(value, int) or value < 1:
+        raise errors.BadRequest("limit must be a number from 1 on", code="invalid_parameter")
+    return min(value, most)
+
+
+def _project(request: Request) -> str | None:
+    """Whose rows: None for everybody's."""
+    asker = request.asker
+    all_projects = flag(request, "all_projects")
+    if all_projects and not asker.is_admin:
+        raise errors.Forbidden("Operation not allowed", code="admin_only")
+    wanted = request.query.get("project_id")
+    if wanted is not None and asker.is_admin:
+        return wanted
+    return None if all_projects else asker.project_id
+
+
+def _each(given: str, change: Callable[[str], str]) -> str:
+    """Change the value, or each value, behind the operator."""
+    operator, separator, rest = given.partition(":")
+    if not separator or operator not in _OPERATORS:
+        return change(given)
+    return f"{operator}:{','.join(change(part) for part in rest.split(','))}"
+
+
+def _seconds(name: str, text: str) -> str:
+    try:
+        return str(float(text))
+    except ValueError:
+        pass
+    try:
+        at = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise errors.BadRequest(
+            f"{name} is compared with a time such as 2026-01-31T12:00:00Z",
+            code="invalid_parameter",
+        ) from None
+    return str((at if at.tzinfo else at.replace(tzinfo=datetime.UTC)).timestamp())
+
+
+def _status(given: str) -> str:
+    """A filter by Qinling's words as one by states."""
+    operator, separator, rest = given.partition(":")
+    if not separator:
+        operator, rest = "eq", given
+    if operator not in ("eq", "neq", "in", "nin"):
+        raise errors.BadRequest("status is compared with eq, neq, in or nin")
+    words = rest.split(",") if operator in ("in", "nin") else [rest]
+    found = [state for word in words for state in _STATES_OF.get(word, [])]
+    negative = operator in ("neq", "nin")
+    if not found:
+        raise errors.BadRequest(f"status is one of {', '.join(sorted(_STATES_OF))}")
+    return f"{'nin' if negative else 'in'}:{','.join(found)}"

@@ -1,0 +1,277 @@
+"""Creating and changing functions: from what somebody sent to a stored package and a revision.
+
+Called by :mod:`funcflow.api.controllers.functions`. The package is checked and kept in the store
+before the row that points to it is written; what is then refused is left for the store's
+garbage collection.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, BinaryIO, Final, Literal, TypeVar
+
+from oslo_config import cfg
+
+from funcflow import errors, ids, models, packages
+from funcflow.db import functions, runtimes
+from funcflow.db.engine import Database
+from funcflow.stores import base as store_base
+
+T = TypeVar("T")
+_CHUNK = 64 * 1024
+
+
+class Keep(enum.Enum):
+    """The one value of a field that is not to be changed."""
+
+    KEEP = "keep"
+
+
+KEEP: Final = Keep.KEEP
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What a function shall be; fields that are ``KEEP`` stay, or are the defaults at first.
+
+    ``package``: the zip; ``source``: the text of a single module instead.
+    ``code``: what the client said of the code, {"source": …, "md5sum": …}.
+    """
+
+    name: str | Literal[Keep.KEEP] = KEEP
+    description: str | Literal[Keep.KEEP] = KEEP
+    runtime: str | Literal[Keep.KEEP] = KEEP
+    code: Mapping[str, Any] | Literal[Keep.KEEP] = KEEP
+    package: BinaryIO | None = None
+    source: str | None = None
+    entry: str | Literal[Keep.KEEP] = KEEP
+    environment: Mapping[str, str] | Literal[Keep.KEEP] = KEEP
+    cpu: int | Literal[Keep.KEEP] = KEEP
+    memory_size: int | Literal[Keep.KEEP] = KEEP
+    timeout: float | Literal[Keep.KEEP] = KEEP
+    concurrency: int | Literal[Keep.KEEP] = KEEP
+    max_concurrency: int | Literal[Keep.KEEP] | None = KEEP
+    delivery: models.Delivery | Literal[Keep.KEEP] = KEEP
+    network: bool | Literal[Keep.KEEP] = KEEP
+
+
+class Deployer:
+    """Creates and changes functions."""
+
+    def __init__(self, conf: cfg.ConfigOpts, database: Database, store: store_base.Store) -> None:
+        self._limits = conf.limits
+        self._database = database
+        self._store = store
+
+    def default(self, field: str) -> Any:
+        """What a field of :class:`Wish` is when nobody wishes anything.
+
+        :raises errors.BadRequest: it has no default
+        """
+        limits = self._limits
+        defaults: dict[str, Any] = {
+            "name": "",
+            "description": "",
+            "entry": "main.main",
+            "environment": {},
+            "cpu": limits.default_cpu,
+            "memory_size": limits.default_memory,
+            "timeout": float(limits.default_timeout),
+            "concurrency": limits.default_concurrency,
+            "max_concurrency": None,
+            "delivery": "at-least-once",
+            "network": False,
+        }
+        if field not in defaults:
+            raise errors.BadRequest(f"{field} cannot be null", code="invalid_field")
+        return defaults[field]
+
+    def create(self, context: models.RequestContext, wish: Wish) -> models.Function:
+        """A new function of the asker's project.
+
+        :raises errors.BadRequest: something is missing, out of range or not a package
+        :raises errors.NotFound: no such runtime
+        :raises errors.Forbidden: the project has all the functions it may have
+        """
+        if wish.code is KEEP and wish.package is None and wish.source is None:
+            raise errors.BadRequest(
+                "Required param is missing. Required: {'code'}",
+                code="no_code",
+                hint='Send a zip as the form\'s file "package", or a module as "source".',
+            )
+        if wish.runtime is KEEP:
+            _refuse_source(wish)
+            raise errors.BadRequest('"runtime_id" must be specified.', code="no_runtime")
+        runtime = self._runtime(context, wish.runtime)
+        now = time.time()
+        blank = models.Revision(
+            function_id=ids.new(),
+            number=1,
+            project_id=context.project_id,
+            runtime_id=runtime.id,
+            code={},
+            digest=None,
+            limits=models.Limits(
+                cpu=self.default("cpu"),
+                memory_size=self.default("memory_size"),
+                timeout=self.default("timeout"),
+                concurrency=self.default("concurrency"),
+            ),
+            created_at=now,
+        )
+        revision = self._revised(blank, wish, runtime)
+        made = models.Function(
+            id=blank.function_id,
+            name=_pick(wish.name, None),
+            description=_pick(wish.description, ""),
+            project_id=context.project_id,
+            revision=revision,
+            created_at=now,
+        )
+        most: int = self._limits.max_functions
+        self._database.transact(lambda connection: functions.create(connection, made, most))
+        return made
+
+    def update(
+        self, context: models.RequestContext, current: models.Function, wish: Wish
+    ) -> models.Function:
+        """The function changed; a new revision when it will run differently.
+
+        :raises errors.BadRequest: something is out of range or not a package
+        :raises errors.NotFound: no such runtime, or the function is gone
+        """
+        old = current.revision
+        runtime = None
+        if wish.runtime is not KEEP:
+            runtime = self._runtime(context, wish.runtime)
+            old = dataclasses.replace(old, runtime_id=runtime.id)
+        revision = self._revised(old, wish, runtime)
+        name, description = _pick(wish.name, None), _pick(wish.description, None)
+
+        def write(connection: Any) -> models.Function:
+            now = time.time()
+            made = current
+            if revision != current.revision:
+                made = functions.new_revision(
+                    connection, current.id, current.project_id, revision, now=now
+                )
+            if name is not None or description is not None:
+                made = functions.update(
+                    connection, current.id, current.project_id, now=now,
+                    name=name, description=description,
+                )  # fmt: skip
+            return made
+
+        return self._database.transact(write)
+
+    def _runtime(self, context: models.RequestContext, reference: str) -> models.Runtime:
+        with self._database.read() as connection:
+            found = runtimes.resolve(connection, reference, context.project_id)
+        if found.status != "available":
+            raise errors.BadRequest(
+                f"Runtime {found.id} is not available.", code="runtime_unavailable"
+            )
+        return found
+
+    def _revised(
+        self, old: models.Revision, wish: Wish, runtime: models.Runtime | None
+    ) -> models.Revision:
+        """``old`` with what is wished; a new package is checked and stored."""
+        limits = models.Limits(
+            cpu=self._ranged("cpu", _pick(wish.cpu, old.limits.cpu)),
+            memory_size=self._ranged("memory", _pick(wish.memory_size, old.limits.memory_size)),
+            timeout=self._ranged("timeout", _pick(wish.timeout, old.limits.timeout)),
+            concurrency=_pick(wish.concurrency, old.limits.concurrency),
+            max_concurrency=_pick(wish.max_concurrency, old.limits.max_concurrency),
+        )
+        changed = dataclasses.replace(
+            old,
+            entry=_pick(wish.entry, old.entry),
+            environment=dict(_pick(wish.environment, old.environment)),
+            limits=limits,
+            delivery=_pick(wish.delivery, old.delivery),
+            network=_pick(wish.network, old.network),
+        )
+        _refuse_source(wish)
+        if wish.source is not None:
+            return self._with_source(changed, wish.source, runtime)
+        if wish.package is not None:
+            return self._with_package(changed, wish, wish.package)
+        if old.digest is None:
+            raise errors.BadRequest(
+                "the code is missing",
+                code="no_code",
+                hint='Send a zip as the form\'s file "package", or a module as "source".',
+            )
+        return changed
+
+    def _with_package(
+        self, revision: models.Revision, wish: Wish, package: BinaryIO
+    ) -> models.Revision:
+        declared = {} if wish.code is KEEP else wish.code
+        promised = declared.get("md5sum")
+        if promised and promised == revision.code.get("md5sum"):
+            raise errors.BadRequest(
+                "The function code checksum is not changed.", code="unchanged_code"
+            )
+        package.seek(0)
+        found = hashlib.md5(usedforsecurity=False)
+        for chunk in _chunks(package):
+            found.update(chunk)
+        if promised and promised != found.hexdigest():
+            raise errors.BadRequest("Package md5 mismatch.", code="md5_mismatch")
+        package.seek(0)
+        packages.inspect(package)
+        package.seek(0)
+        digest = self._store.put(_chunks(package))
+        code = {"source": "package", "md5sum": found.hexdigest()}
+        return dataclasses.replace(revision, code=code, digest=digest)
+
+    def _with_source(
+        self, revision: models.Revision, source: str, runtime: models.Runtime | None
+    ) -> models.Revision:
+        if runtime is None and revision.runtime_id is not None:
+            with self._database.read() as connection:
+                runtime = runtimes.get(connection, revision.runtime_id, None)
+        language = runtime.language if runtime is not None else ""
+        data = packages.from_source(source, language, revision.entry)
+        md5sum = hashlib.md5(data, usedforsecurity=False).hexdigest()
+        code = {"source": "source", "md5sum": md5sum}
+        return dataclasses.replace(revision, code=code, digest=self._store.put([data]))
+
+    def _ranged(self, name: str, value: T) -> T:
+        low, high = self._limits[f"min_{name}"], self._limits[f"max_{name}"]
+        if not low <= value <= high:
+            raise errors.BadRequest(f"{name} must be between {low} and {high}", code="out_of_range")
+        return value
+
+
+def _refuse_source(wish: Wish) -> None:
+    """Code that comes from elsewhere than a package or a source text."""
+    if wish.code is KEEP:
+        return
+    source = wish.code.get("source")
+    if source in ("swift", "image"):
+        raise errors.BadRequest(
+            f"functions from {source} cannot be run here",
+            code="unsupported_code_source",
+            hint="Send the code as a package.",
+        )
+    if source not in ("package", "source"):
+        raise errors.BadRequest(
+            f"Invalid code source specified, available sources: package, source (not {source!r})",
+            code="bad_code_source",
+        )
+
+
+def _pick(wished: T | Literal[Keep.KEEP], now: T) -> T:
+    return now if isinstance(wished, Keep) else wished
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(_CHUNK):
+        yield chunk
