@@ -5,8 +5,19 @@ Called by the API (put) and the conductor (fetch); drivers are entry points of `
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Protocol, runtime_checkable
+
+from funcflow import errors
+
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def check(digest: str) -> None:
+    """:raises funcflow.errors.NotFound: this cannot be a digest"""
+    if not _DIGEST.fullmatch(digest):
+        raise errors.NotFound(f"{digest!r} is no digest")
 
 
 @runtime_checkable
