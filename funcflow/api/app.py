@@ -133,6 +133,16 @@ class _Router(pecan.core.ExplicitPecan):  # type: ignore[misc]
             raise errors.NotFound("no such path", code="no_such_path")
         return super().route(request, node, path)
 
+    def invoke_controller(
+        self, controller: Any, args: list[Any], kwargs: dict[str, Any], state: Any
+    ) -> None:
+        """Controllers answer with a complete response: nothing to negotiate or to render.
+
+        NOTE: Pecan's own inspects the signature anew for each request, a third of the time a
+        request would take.
+        """
+        state.response = controller(*args)
+
     def _handle_empty_response_body(self, state: Any) -> None:
         """Answers are complete already; pecan would read each body to find empty ones."""
 

@@ -20,7 +20,7 @@ KIB = 1024
 MAX_JSON = 1024 * KIB
 _MAX_PARAMETERS = 64
 _CHUNK = 64 * KIB
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*(\d{1,6})\s*(?:$|[,;])", re.IGNORECASE)
 
 
@@ -182,9 +182,9 @@ def parse_json(raw: bytes | str, what: str) -> Any:
         that has no UTF-8 form
     """
     try:
-        value = json.loads(raw, object_pairs_hook=_unique, parse_constant=_no_constant)
-        data = raw if isinstance(raw, bytes) else raw.encode()
-        if _SURROGATE.search(data):
+        text = raw.decode() if isinstance(raw, bytes) else raw
+        value = _decode(text)
+        if "\\u" in text and _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as exc:
         raise errors.BadRequest(f"{what} is nested too deep", code="bad_json") from exc
@@ -244,3 +244,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+_decode = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).decode

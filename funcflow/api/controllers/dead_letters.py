@@ -6,7 +6,7 @@ import webob
 
 from funcflow import errors, models, states
 from funcflow.api import lists, reply
-from funcflow.api.controllers.executions import find
+from funcflow.api.controllers.executions import find, located
 from funcflow.api.operations import EMPTY, exposed_child, operation, resource
 from funcflow.api.request import Request
 from funcflow.api.schemas import executions as schemas
@@ -103,7 +103,7 @@ class Redrive:
     def redrive(self, request: Request) -> webob.Response:
         found = find(self._services, request, self._id)
         again = self._services.submitter.redrive(request.asker, found.id)
-        return reply.answer(schemas.view(again), 202, {"Location": schemas.location(again)})
+        return reply.answer(schemas.view(again), 202, located(request, again))
 
 
 def find_dead(services: Services, request: Request, execution_id: str) -> models.Execution:

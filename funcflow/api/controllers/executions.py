@@ -73,9 +73,9 @@ class Executions:
         call = self._call(request)
         submitter = self._services.submitter
         if not call.sync:
-            return _submitted(submitter.submit(request.asker, call), waited=False)
+            return _submitted(request, submitter.submit(request.asker, call), waited=False)
         with self._slots.place():
-            return _submitted(submitter.submit(request.asker, call), waited=True)
+            return _submitted(request, submitter.submit(request.asker, call), waited=True)
 
     def _call(self, request: Request) -> submit.Call:
         body: dict[str, Any] = request.body
@@ -222,13 +222,17 @@ def find(services: Services, request: Request, execution_id: str) -> models.Exec
         return executions.get(connection, checked, None if asker.is_admin else asker.project_id)
 
 
-def _submitted(submitted: submit.Submitted, *, waited: bool) -> webob.Response:
+def _submitted(request: Request, submitted: submit.Submitted, *, waited: bool) -> webob.Response:
     execution = submitted.execution
     status = 201 if submitted.created else 200
     if waited and execution.state in states.OPEN:
         status = 202
-    headers = {"Location": schemas.location(execution)}
-    return reply.answer(schemas.view(execution), status, headers)
+    return reply.answer(schemas.view(execution), status, located(request, execution))
+
+
+def located(request: Request, execution: models.Execution) -> dict[str, str]:
+    """The header that says where the execution is to be seen."""
+    return {"Location": f"{request.host_url}/v1/executions/{execution.id}"}
 
 
 def _check_input(given: str, limit: int) -> None:

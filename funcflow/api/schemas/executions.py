@@ -159,7 +159,3 @@ def _error(error: models.FunctionError | None) -> dict[str, Any] | None:
     if error is None:
         return None
     return {"type": error.type, "message": error.message, "trace": list(error.trace)}
-
-
-def location(execution: models.Execution) -> str:
-    return f"/v1/executions/{execution.id}"
