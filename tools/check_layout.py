@@ -78,6 +78,8 @@ def tests_mirror_code(root: Path) -> Iterator[str]:
 def _subjects(mirror: str, about: Path) -> Iterator[Path]:
     yield about
     yield Path("funcflow") / about
+    if about.parts[0] == "flows":
+        yield Path("taskflow_flows", *about.parts[1:])
     if mirror == "api":
         for part in ("funcflow/api", "funcflow/api/controllers"):
             yield Path(part) / about
