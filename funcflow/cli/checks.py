@@ -8,6 +8,7 @@ import dataclasses
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Literal
 
 from oslo_config import cfg
@@ -73,6 +74,9 @@ def _guarded(
 def _database(conf: cfg.ConfigOpts) -> Iterator[Check]:
     from funcflow.db import schema
 
+    if not conf.database.url and not (_folder(conf) / "funcflow.db").exists():
+        yield Check("database", "warn", f"none in {_folder(conf)} yet", "`funcflow up` makes it.")
+        return
     url = configuration_of.database_url(conf)
     current, head = schema.current(url), schema.head()
     if current == head:
@@ -84,6 +88,9 @@ def _database(conf: cfg.ConfigOpts) -> Iterator[Check]:
 
 def _jobboard(conf: cfg.ConfigOpts) -> Iterator[Check]:
     driver = conf.jobboard.driver
+    if driver == "embedded" and not _folder(conf).exists():
+        yield Check("jobboard", "warn", f"none in {_folder(conf)} yet", "`funcflow up` makes it.")
+        return
     board: board_base.Board = plugins.load("funcflow.jobboards", driver)(conf)
     board.start(board_base.Listener(), serve=False)
     try:
@@ -94,6 +101,11 @@ def _jobboard(conf: cfg.ConfigOpts) -> Iterator[Check]:
             yield Check("jobboard", "error", f"{driver} cannot be reached", advice)
     finally:
         board.stop()
+
+
+def _folder(conf: cfg.ConfigOpts) -> Path:
+    """The data folder; checking leaves nothing behind, so it is not made."""
+    return Path(conf.data_dir).expanduser()
 
 
 def _node(conf: cfg.ConfigOpts) -> Iterator[Check]:

@@ -42,6 +42,8 @@ class Shell(cliff.app.App):
     """Parses global options, finds the command and runs it."""
 
     NAME = "funcflow"
+    #: What libraries have to say shows with -v.
+    DEFAULT_VERBOSE_LEVEL = 0
 
     def __init__(self) -> None:
         super().__init__(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 
 from funcflow.cli import base
 
@@ -25,6 +26,8 @@ class Up(base.Command):
         # must start without them.
         from funcflow.cmd import up
 
+        # The server sets up logging of its own.
+        logging.getLogger().handlers.clear()
         options = up.Options(
             host=args.host, port=args.port, data_dir=args.data_dir, config_files=args.config_file
         )
