@@ -36,13 +36,13 @@ class FilesystemStore:
 
     def put(self, chunks: Iterable[bytes]) -> str:
         try:
-            with tempfile.NamedTemporaryFile(dir=self._incoming, delete=False) as file:
-                temporary = Path(file.name)
-                try:
+            descriptor, name = tempfile.mkstemp(dir=self._incoming)
+            try:
+                with open(descriptor, "wb") as file:
                     digest = _copy(chunks, file)
-                    self._settle(temporary, digest)
-                finally:
-                    temporary.unlink(missing_ok=True)
+                self._settle(Path(name), digest)
+            finally:
+                Path(name).unlink(missing_ok=True)
         except OSError as exc:
             raise errors.Unavailable(f"the package cannot be stored: {exc.strerror}") from exc
         return digest
