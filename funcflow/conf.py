@@ -155,6 +155,12 @@ SANDBOX = [
     cfg.IntOpt("max_pids", default=64, min=2, help="Processes and threads in a worker."),
     cfg.IntOpt("log_limit", default=256 * 1024, min=0, help="Bytes of log kept per execution."),
     cfg.IntOpt("result_limit", default=256 * 1024, min=1, help="Bytes of a result."),
+    cfg.StrOpt(
+        "network",
+        default="none",
+        help="Network driver for functions that ask for a network: none, or host (shares the "
+        "host's own, loopback services included).",
+    ),
     cfg.StrOpt("runtimes", help="Folder of the language runtimes. Default: as installed."),
     cfg.StrOpt("python", help="Interpreter of Python functions. Default: the one we run in."),
     cfg.StrOpt("node", default="node", help="Interpreter of Node.js functions."),
