@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -84,7 +84,7 @@ class Create(base.ShowOne):
             )
         fields = {"name": args.name, "runtime_id": runtime, **_given(args)}
         fields.setdefault("entry", uploads.default_entry(args.file))
-        with _form(self, args.file, fields) as form:
+        with uploads.Package(args.file) as package, _form(self, package, fields) as form:
             return self.client.functions.create(form)
 
 
@@ -111,14 +111,22 @@ class Update(base.ShowOne):
         if args.runtime is not None:
             fields["runtime_id"] = args.runtime
         if args.file is not None:
-            if "environment" in fields:
-                now = self.client.functions.get(args.ref)["environment"]
-                fields["environment"] = now | fields["environment"]
-            with _form(self, args.file, fields) as form:
-                return self.client.functions.replace(args.ref, form)
+            return self._replace(args, fields)
         if not fields:
             raise faults.ClientError("nothing to change", hint="Give at least one option.")
         return self.client.functions.update(args.ref, fields)
+
+    def _replace(self, args: argparse.Namespace, fields: dict[str, Any]) -> Resource:
+        """New code and ``fields``, in one step."""
+        now = self.client.functions.get(args.ref)
+        with uploads.Package(args.file) as package:
+            if now["code"].get("md5sum") == package.md5sum:
+                self.note("the code is the same as before")
+                return self.client.functions.update(now["id"], fields) if fields else now
+            if "environment" in fields:  # a form replaces all of it
+                fields["environment"] = now["environment"] | fields["environment"]
+            with _form(self, package, fields) as form:
+                return self.client.functions.replace(now["id"], form)
 
 
 class Delete(base.Deleter):
@@ -227,14 +235,13 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _form(command: base.Command, path: Path, fields: dict[str, Any]) -> Iterator[uploads.Form]:
+def _form(
+    command: base.Command, package: uploads.Package, fields: Mapping[str, Any]
+) -> Iterator[uploads.Form]:
     """The upload of a package with ``fields``; everything in a form is text."""
-    with (
-        uploads.Package(path) as package,
-        ProgressBar(f"uploading {package.filename}", command.app.stderr) as progress,
-    ):
-        fields = {**fields, "code": {"source": "package", "md5sum": package.md5sum}}
-        texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in fields.items()}
+    fields = {**fields, "code": {"source": "package", "md5sum": package.md5sum}}
+    texts = {k: v if isinstance(v, str) else json.dumps(v) for k, v in fields.items()}
+    with ProgressBar(f"uploading {package.filename}", command.app.stderr) as progress:
         yield uploads.Form(texts, package, progress)
 
 
