@@ -64,6 +64,7 @@ class Deployer:
 
     def __init__(self, conf: cfg.ConfigOpts, database: Database, store: store_base.Store) -> None:
         self._limits = conf.limits
+        self._package_limits = packages.Limits(size=conf.api.max_package)
         self._database = database
         self._store = store
 
@@ -218,17 +219,12 @@ class Deployer:
             raise errors.BadRequest(
                 "The function code checksum is not changed.", code="unchanged_code"
             )
-        package.seek(0)
-        found = hashlib.md5(usedforsecurity=False)
-        for chunk in _chunks(package):
-            found.update(chunk)
-        if promised and promised != found.hexdigest():
+        info = packages.inspect(package, self._package_limits)
+        if promised and promised != info.md5:
             raise errors.BadRequest("Package md5 mismatch.", code="md5_mismatch")
         package.seek(0)
-        packages.inspect(package)
-        package.seek(0)
         digest = self._store.put(_chunks(package))
-        code = {"source": "package", "md5sum": found.hexdigest()}
+        code = {"source": "package", "md5sum": info.md5}
         return dataclasses.replace(revision, code=code, digest=digest)
 
     def _with_source(

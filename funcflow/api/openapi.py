@@ -99,8 +99,7 @@ def _content(shape: Schema | operations.Media | None) -> Mapping[str, Any]:
     if shape is None:
         return {}
     if isinstance(shape, operations.Media):
-        schema = shape.schema or {"type": "string"}
-        return {"content": {kind: {"schema": schema} for kind in shape.content_types}}
+        return {"content": {kind: {"schema": dict(s)} for kind, s in shape.content.items()}}
     return {"content": {"application/json": {"schema": dict(shape)}}}
 
 

@@ -21,6 +21,8 @@ from funcflow.api import faults
 from funcflow.api.fields import Schema
 from funcflow.api.request import Request
 
+TEXT: Schema = {"type": "string"}
+BINARY: Schema = {"type": "string", "format": "binary"}
 #: Schema of a success whose body is empty.
 EMPTY = None
 
@@ -33,10 +35,9 @@ class BodyParser(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Media:
-    """An answer that is not JSON."""
+    """An answer that is not, or not always, JSON: content type to schema."""
 
-    content_types: tuple[str, ...]
-    schema: Schema | None = None
+    content: Mapping[str, Schema]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import webob
 from funcflow import errors, models, states, submit
 from funcflow.api import follow, lists, reply
 from funcflow.api.fields import text
-from funcflow.api.operations import EMPTY, Media, exposed_child, operation, resource
+from funcflow.api.operations import EMPTY, TEXT, Media, exposed_child, operation, resource
 from funcflow.api.request import Request
 from funcflow.api.schemas import common
 from funcflow.api.schemas import executions as schemas
@@ -33,7 +33,7 @@ _HEADERS = {
 }
 _FOLLOW = {"follow": {**common.BOOLEAN, "description": "Stay, and send what is printed."}}
 _BEFORE_FIRST = -1
-_LOG = Media(content_types=("text/plain", "text/event-stream"))
+_LOG = Media(content={"text/plain": TEXT, "text/event-stream": TEXT})
 
 
 class Executions:

@@ -11,7 +11,7 @@ from funcflow import deploy, errors
 from funcflow.api import lists, reply
 from funcflow.api.announce import announce
 from funcflow.api.controllers import versions, workers
-from funcflow.api.operations import EMPTY, Media, exposed_child, operation, resource
+from funcflow.api.operations import BINARY, EMPTY, Media, exposed_child, operation, resource
 from funcflow.api.packages import download
 from funcflow.api.request import Request
 from funcflow.api.schemas import common
@@ -76,7 +76,7 @@ class Function:
 
     @operation(
         index, "GET", "functions.show", "Show a function, or download its package",
-        {200: Media(content_types=("application/json", "application/zip"))},
+        {200: Media(content={"application/json": schemas.FUNCTION, "application/zip": BINARY})},
         query={"download": {**common.BOOLEAN, "description": "Answer the package instead."}},
         errors=(404, 405, 409),
     )  # fmt: skip

@@ -8,13 +8,13 @@ import webob
 from funcflow import errors
 from funcflow.api import reply
 from funcflow.api.metrics import Metrics
-from funcflow.api.operations import Media, operation, resource
+from funcflow.api.operations import TEXT, Media, operation, resource
 from funcflow.api.request import Request
 from funcflow.api.schemas import common
 from funcflow.services import Services
 
 _ALIVE = common.shape({"status": {"const": "ok"}}, "Health")
-_EXPOSITION = Media(content_types=("text/plain",))
+_EXPOSITION = Media(content={"text/plain": TEXT})
 
 
 class Alive:

@@ -10,7 +10,7 @@ from funcflow import models
 from funcflow.api import lists, reply
 from funcflow.api.announce import announce
 from funcflow.api.controllers import workers
-from funcflow.api.operations import EMPTY, Media, exposed_child, operation, resource
+from funcflow.api.operations import BINARY, EMPTY, Media, exposed_child, operation, resource
 from funcflow.api.packages import download
 from funcflow.api.request import Request
 from funcflow.api.schemas import common
@@ -83,7 +83,7 @@ class Version:
 
     @operation(
         index, "GET", "versions.show", "Show a version, or download its package",
-        {200: Media(content_types=("application/json", "application/zip"))},
+        {200: Media(content={"application/json": schemas.SHOWN, "application/zip": BINARY})},
         query={"download": {**common.BOOLEAN, "description": "Answer the package instead."}},
         errors=(404, 405),
     )  # fmt: skip
