@@ -199,7 +199,8 @@ class Group:
         for fd in self._meters.values():
             os.close(fd)
         self._meters.clear()
-        return all([remove(folder) for folder in dict.fromkeys(self._folders.values())])
+        left = [folder for folder in dict.fromkeys(self._folders.values()) if not remove(folder)]
+        return not left
 
     def _set(self, controller: str, name: str, value: object) -> None:
         folder = self._folders.get(controller)

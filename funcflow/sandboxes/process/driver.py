@@ -20,12 +20,11 @@ from typing import Any
 
 from oslo_config import cfg
 
-import funcflow
 from funcflow import conf as configuration
-from funcflow import errors, ids, plugins
+from funcflow import ids, plugins
 from funcflow.networks.base import Attachment, Network
 from funcflow.sandboxes.base import Protection, SandboxError, WorkerSpec
-from funcflow.sandboxes.process import cgroups, instances, protections, root
+from funcflow.sandboxes.process import cgroups, instances, protections, root, runtimes
 from funcflow.sandboxes.process.channel import Channel
 from funcflow.sandboxes.process.jailed import Jailed
 from funcflow.sandboxes.process.worker import ProcessWorker
@@ -269,7 +268,7 @@ class Slots:
 
 
 def _languages(conf: cfg.ConfigOpts) -> dict[str, Language]:
-    folder = runtimes_folder(conf)
+    folder = runtimes.folder(conf)
     python = root.find_python(conf.sandbox.python or sys.executable)
     found = {"python3": Language("python3", python, folder / "python")}
     node = root.find_node(conf.sandbox.node)
@@ -277,24 +276,6 @@ def _languages(conf: cfg.ConfigOpts) -> dict[str, Language]:
         command = (node.program, "/runtime/main.js", "--fd", "3")
         found["nodejs"] = Language("nodejs", node, folder / "nodejs", command)
     return found
-
-
-def runtimes_folder(conf: cfg.ConfigOpts) -> Path:
-    """As configured, of the checkout, or as installed.
-
-    :raises errors.ConfigError: there is none
-    """
-    if conf.sandbox.runtimes:
-        candidates = [Path(conf.sandbox.runtimes)]
-    else:
-        candidates = [
-            Path(funcflow.__file__).parent.parent / "runtimes",
-            Path(sys.prefix) / "share" / "funcflow" / "runtimes",
-        ]
-    for path in candidates:
-        if (path / "python" / "funcflow_runtime").is_dir():
-            return path.resolve()
-    raise errors.ConfigError(f"no language runtimes in {' or '.join(map(str, candidates))}")
 
 
 def _memory(language: Language, size: int) -> int:

@@ -77,6 +77,15 @@ def out_of_memory(limit: int) -> models.FunctionError:
     )
 
 
+def cancelled() -> models.FunctionError:
+    return _error("Cancelled", "the execution was cancelled")
+
+
+def exited(status: int) -> models.FunctionError:
+    """``status``: exit code, or minus the signal's number."""
+    return _error("ExitedEarly", f"the function ended its process: {_how(status)}")
+
+
 def load_error(message: str) -> models.FunctionError:
     return _error("LoadError", message)
 
@@ -98,7 +107,7 @@ def ending(
     if isinstance(status, int):
         if b"heap out of memory" in stderr or (status and b"MemoryError" in stderr):
             return out_of_memory(limits.memory_size)
-        return _error("ExitedEarly", f"the function ended its process: {_how(status)}")
+        return exited(status)
     if not gone:
         what = "closed its connection" if why == "closed" else f"broke its connection with {why}"
         return _error("ExitedEarly", f"the function {what}")

@@ -132,7 +132,7 @@ class ProcessWorker:
     def _unanswered(self, run: Run, request: Request, spent: float) -> Outcome:
         """:raises SandboxError: ``sandbox_lost``, when neither the user nor a limit explains it"""
         if run.stopped:
-            error = models.FunctionError(type="Cancelled", message="the execution was cancelled")
+            error = verdicts.cancelled()
             self._alive = False
         elif self._killed:
             raise SandboxError(f"worker {self.id} was stopped during the call")

@@ -23,7 +23,7 @@ from funcflow.sandboxes.process.jail import jailer, root, seccomp, syscalls
 
 #: What functions use most; imported once, shared by every worker until written to.
 PRELOAD = (
-    "funcflow_runtime.serve",
+    "funcflow_runtime.loop",
     "asyncio",
     "collections",
     "datetime",

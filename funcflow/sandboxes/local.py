@@ -1,0 +1,93 @@
+"""Run a file or folder in the real sandbox, without a server; used by ``funcflow run-local``."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from oslo_config import cfg
+
+from funcflow import errors, ids, models, plugins
+from funcflow.sandboxes.base import Outcome, Request, Sandbox, WorkerSpec
+
+_LANGUAGES = {".py": "python3", ".js": "nodejs", ".mjs": "nodejs", ".cjs": "nodejs"}
+
+
+def run_file(
+    path: Path, entry: str, input: Any, conf: cfg.ConfigOpts
+) -> tuple[Outcome, list[models.LogChunk]]:
+    """One run with the configured default limits: its outcome, and what it printed.
+
+    ``path``: a source file, or the folder of a package. ``input``: decoded JSON.
+
+    :raises errors.BadRequest: there is no such file, or its language is not known
+    :raises funcflow.sandboxes.base.SandboxError: this machine cannot run it
+    """
+    if not path.exists():
+        raise errors.BadRequest(f"there is no {path}")
+    language = _language(path, entry)
+    logs: list[models.LogChunk] = []
+    with tempfile.TemporaryDirectory(prefix="funcflow-") as scratch:
+        package = Path(scratch) / "package"
+        if path.is_dir():
+            shutil.copytree(path, package, symlinks=True)
+        else:
+            package.mkdir()
+            shutil.copy(path, package)
+        sandbox: Sandbox = plugins.load("funcflow.sandboxes", conf.sandbox.driver)(conf)
+        with contextlib.closing(sandbox):
+            revision = _revision(entry, conf)
+            worker = sandbox.start(
+                WorkerSpec(revision=revision, language=language, trusted=True, package=package)
+            )
+            return worker.invoke(_request(path, input, revision, conf), logs.append), logs
+
+
+def _language(path: Path, entry: str) -> str:
+    if path.is_file():
+        names = [path.name]
+    else:
+        stem = entry.split(".", maxsplit=1)[0]
+        names = sorted(found.name for found in path.glob(f"{stem}.*"))
+        names += [f"{stem}.py"] if (path / stem / "__init__.py").is_file() else []
+    for name in names:
+        language = _LANGUAGES.get(Path(name).suffix)
+        if language is not None:
+            return language
+    known = ", ".join(_LANGUAGES)
+    raise errors.BadRequest(f"{path} holds nothing to run for entry {entry!r} (known: {known})")
+
+
+def _revision(entry: str, conf: cfg.ConfigOpts) -> models.Revision:
+    limits = models.Limits(
+        cpu=conf.limits.default_cpu,
+        memory_size=conf.limits.default_memory,
+        timeout=float(conf.limits.default_timeout),
+    )
+    return models.Revision(
+        function_id=ids.new(),
+        number=1,
+        project_id="local",
+        runtime_id=None,
+        code={"source": "source"},
+        digest=None,
+        entry=entry,
+        limits=limits,
+    )
+
+
+def _request(path: Path, input: Any, revision: models.Revision, conf: cfg.ConfigOpts) -> Request:
+    return Request(
+        execution_id=ids.new(),
+        input=input,
+        function_name=path.stem,
+        function_version=models.LATEST,
+        request_id=None,
+        traceparent=None,
+        timeout=revision.limits.timeout,
+        result_limit=conf.sandbox.result_limit,
+        log_limit=conf.sandbox.log_limit,
+    )

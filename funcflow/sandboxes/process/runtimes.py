@@ -1,0 +1,29 @@
+"""Where the language runtimes are; used by the drivers that run them on this machine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from oslo_config import cfg
+
+import funcflow
+from funcflow import errors
+
+
+def folder(conf: cfg.ConfigOpts) -> Path:
+    """As configured, of the checkout, or as installed.
+
+    :raises errors.ConfigError: there is none
+    """
+    if conf.sandbox.runtimes:
+        candidates = [Path(conf.sandbox.runtimes)]
+    else:
+        candidates = [
+            Path(funcflow.__file__).parent.parent / "runtimes",
+            Path(sys.prefix) / "share" / "funcflow" / "runtimes",
+        ]
+    for path in candidates:
+        if (path / "python" / "funcflow_runtime").is_dir():
+            return path.resolve()
+    raise errors.ConfigError(f"no language runtimes in {' or '.join(map(str, candidates))}")
