@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,11 +18,12 @@ _LANGUAGES = {".py": "python3", ".js": "nodejs", ".mjs": "nodejs", ".cjs": "node
 
 
 def run_file(
-    path: Path, entry: str, input: Any, conf: cfg.ConfigOpts
+    path: Path, entry: str, input: str | None, conf: cfg.ConfigOpts
 ) -> tuple[Outcome, list[models.LogChunk]]:
     """One run with the configured default limits: its outcome, and what it printed.
 
-    ``path``: a source file, or the folder of a package. ``input``: decoded JSON.
+    ``path``: a source file, or the folder of a package. ``input``: JSON
+    text; any other text is one string.
 
     :raises errors.BadRequest: there is no such file, or its language is not known
     :raises funcflow.sandboxes.base.SandboxError: this machine cannot run it
@@ -29,6 +31,7 @@ def run_file(
     if not path.exists():
         raise errors.BadRequest(f"there is no {path}")
     language = _language(path, entry)
+    given = _decoded(input)
     logs: list[models.LogChunk] = []
     with tempfile.TemporaryDirectory(prefix="funcflow-") as scratch:
         package = Path(scratch) / "package"
@@ -43,7 +46,7 @@ def run_file(
             worker = sandbox.start(
                 WorkerSpec(revision=revision, language=language, trusted=True, package=package)
             )
-            return worker.invoke(_request(path, input, revision, conf), logs.append), logs
+            return worker.invoke(_request(path, given, revision, conf), logs.append), logs
 
 
 def _language(path: Path, entry: str) -> str:
@@ -59,6 +62,15 @@ def _language(path: Path, entry: str) -> str:
             return language
     known = ", ".join(_LANGUAGES)
     raise errors.BadRequest(f"{path} holds nothing to run for entry {entry!r} (known: {known})")
+
+
+def _decoded(text: str | None) -> Any:
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _revision(entry: str, conf: cfg.ConfigOpts) -> models.Revision:
