@@ -10,6 +10,7 @@ import abc
 import argparse
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 import cliff.command
@@ -177,6 +178,14 @@ def positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return value
+
+
+def existing(text: str) -> Path:
+    """A path of something that is there; an argparse type."""
+    path = Path(text)
+    if not path.exists():
+        raise argparse.ArgumentTypeError(f"there is no file or folder {text!r}")
+    return path
 
 
 def _filter(text: str) -> tuple[str, str]:

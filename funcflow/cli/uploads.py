@@ -39,12 +39,10 @@ class Package:
     """A zip ready to send, and what its source says about it. A context manager.
 
     :param path: a ``.zip``, one source file, or a folder
-    :raises faults.ClientError: it is not there, is empty, or is something else
+    :raises faults.ClientError: it is an empty folder, or no such file
     """
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
-            raise faults.ClientError(f"there is no file {path}", hint="Check --file.")
         if path.is_file() and path.suffix not in {".zip", *_RUNTIMES}:
             raise faults.ClientError(
                 f"{path} is no package", hint=f"Give a folder, a .zip, or {', '.join(_RUNTIMES)}."

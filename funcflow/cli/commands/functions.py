@@ -190,7 +190,7 @@ def _add_options(parser: argparse.ArgumentParser, *, file_required: bool) -> Non
         "--file",
         "--package",
         dest="file",
-        type=Path,
+        type=base.existing,
         required=file_required,
         metavar="PATH",
         help="a source file, a folder, or a zip",

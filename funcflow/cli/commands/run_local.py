@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 from funcflow.cli import base, uploads
 from funcflow.cli.commands.invoke import add_input, error_text, read_input, value_text
@@ -22,7 +21,9 @@ class RunLocal(base.Command):
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        parser.add_argument("file", type=Path, metavar="PATH", help="a source file or a folder")
+        parser.add_argument(
+            "file", type=base.existing, metavar="PATH", help="a source file or a folder"
+        )
         parser.add_argument("--entry", metavar="MODULE.FUNCTION", help="what to call")
         add_input(parser)
         add_config(parser)
@@ -42,5 +43,5 @@ class RunLocal(base.Command):
             error = outcome.error
             self.note(error_text(error.type, error.message, error.trace))
             return 1
-        self.app.stdout.write(value_text(json.loads(outcome.value)))
+        self.app.stdout.write(value_text(json.loads(outcome.value or "null")))
         return 0

@@ -18,7 +18,7 @@ def _status(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    """A configuration whose parts are all in memory, away from the machine's own."""
+    """A configuration away from the machine's own, with a sandbox that has no walls."""
     path = tmp_path / "funcflow.conf"
     path.write_text(
         f"[DEFAULT]\ndata_dir = {tmp_path / 'data'}\n[sandbox]\ndriver = memory\nnode = nonode\n"
@@ -37,14 +37,15 @@ def test_a_missing_configuration_ends_the_checks(
     assert "database" not in rows
 
 
-def test_an_unused_set_up_is_fine_and_stays_untouched(
+def test_an_unused_set_up_stays_untouched(
     double: Double, capsys: pytest.CaptureFixture[str], config: Path, tmp_path: Path
 ) -> None:
     double.will({"status": "ready"})
 
     code, rows = _status(capsys, "--config-file", str(config), "--endpoint", double.url)
 
-    assert code == 0
+    assert code == 1
+    assert [name for name, row in rows.items() if row["status"] == "error"] == ["sandbox: process"]
     assert rows["server"]["status"] == "ok"
     assert rows["database"]["status"] == rows["jobboard"]["status"] == "warn"
     assert rows["node"] == {

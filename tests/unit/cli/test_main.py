@@ -48,7 +48,12 @@ def test_the_installed_commands_are_those_of_setup_cfg() -> None:
 
 
 @pytest.mark.parametrize("name", [name.replace("_", " ") for name in COMMANDS])
-def test_every_command_has_help_and_an_example_that_it_understands(name: str) -> None:
+def test_every_command_has_help_and_an_example_that_it_understands(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for example in ("hello.py", "thumbs"):
+        (tmp_path / example).touch()
     shell = main.Shell()
     shell.options, _ = shell.parser.parse_known_args([])
     command = _commands()[name](shell, shell.options)
@@ -60,6 +65,16 @@ def test_every_command_has_help_and_an_example_that_it_understands(name: str) ->
         words = words[: words.index("|")] if "|" in words else words
         assert words[: 1 + len(name.split())] == ["funcflow", *name.split()]
         parser.parse_args(words[1 + len(name.split()) :])
+
+
+@pytest.mark.parametrize("words", ["function create x --file gone.py", "run-local gone.py"])
+def test_a_file_that_is_not_there_is_wrong_usage(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main.main(words.split())
+
+    assert "there is no file or folder 'gone.py'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
