@@ -89,7 +89,7 @@ class ProcessSandbox:
             self._count("failed")
             raise
         try:
-            worker.load(self._load_message(spec), LOAD_TIMEOUT)
+            worker.load(self._load_message(spec, worker.id), LOAD_TIMEOUT)
         except BaseException:
             worker.kill()
             self._count("failed")
@@ -163,6 +163,7 @@ class ProcessSandbox:
             undo.callback(os.close, lifeline)
             undo.callback(channel.close)
             request = self._request(spec, language, slot, attachment)
+            request |= self._places(spec, worker_id)
             pid, pidfd = self._zygote.spawn(request, fds)
             undo.pop_all()
         worker = ProcessWorker(
@@ -182,20 +183,42 @@ class ProcessSandbox:
         network = "enter" if attachment.namespace else "host" if attachment.host else "empty"
         return {
             "root": self._zygote.where(language.name),
-            "package": str(spec.package),
             "slot": slot,
             "tmp_size": sandbox.tmp_size,
             "network": network,
             "rlimits": rlimits,
-            "command": _command(language, limits.memory_size),
+            "command": self._command(language, limits.memory_size),
             "environment": _ENVIRONMENT,
         }
 
-    def _load_message(self, spec: WorkerSpec) -> dict[str, Any]:
+    @property
+    def _walled(self) -> bool:
+        """Whether workers have a root of their own."""
+        return self._zygote.protections["files"][0]
+
+    def _places(self, spec: WorkerSpec, worker_id: str) -> dict[str, str]:
+        """Where a worker finds its package, for the zygote, and where it may write."""
+        if self._walled:
+            return {"package": str(spec.package), "work": "/tmp"}  # noqa: S108
+        work = self._folder / worker_id
+        work.mkdir()
+        return {"package": str(spec.package), "work": str(work)}
+
+    def _command(self, language: Language, memory: int) -> list[str]:
+        """What to execute in the jail; empty for a language the zygote has loaded."""
+        if not language.command:
+            return []
+        heap = max(16, int(_memory(language, memory) * 0.75) >> 20)
+        program, script, *arguments = language.command
+        if not self._walled:
+            script = script.replace("/runtime", str(language.runtime))
+        return [program, f"--max-old-space-size={heap}", script, *arguments]
+
+    def _load_message(self, spec: WorkerSpec, worker_id: str) -> dict[str, Any]:
         revision = spec.revision
         return {
-            "package": "/package",
-            "work": "/tmp",  # noqa: S108
+            "package": "/package" if self._walled else str(spec.package),
+            "work": "/tmp" if self._walled else str(self._folder / worker_id),  # noqa: S108
             "entry": revision.entry,
             "environment": {**_ENVIRONMENT, **revision.environment},
             "concurrency": revision.limits.concurrency,
@@ -223,6 +246,8 @@ class ProcessSandbox:
         with self._lock:
             _, slot, attachment = self._workers.pop(worker.id)
             self._counts["ended"] += 1
+        if not self._walled:
+            shutil.rmtree(self._folder / worker.id, ignore_errors=True)
         self._slots.give_back(slot)
         self._detach(worker.spec, attachment)
 
@@ -280,15 +305,6 @@ def _languages(conf: cfg.ConfigOpts) -> dict[str, Language]:
 
 def _memory(language: Language, size: int) -> int:
     return max(size, _FLOOR[language.name])
-
-
-def _command(language: Language, memory: int) -> list[str]:
-    """What to execute in the jail; empty for a language the zygote has loaded."""
-    if not language.command:
-        return []
-    heap = max(16, int(_memory(language, memory) * 0.75) >> 20)
-    program, *arguments = language.command
-    return [program, f"--max-old-space-size={heap}", *arguments]
 
 
 def _add_mode(path: str, bits: int) -> None:
