@@ -36,6 +36,11 @@ class Ran:
     status: int
     output: str
 
+    def __str__(self) -> str:
+        shown = f"document shows:\n{self.example.shown}\n" if self.example.shown else ""
+        told = f"printed (status {self.status}):\n{self.output}"
+        return f"line {self.example.line}: $ {self.example.command}\n{shown}{told}"
+
     @property
     def as_shown(self) -> bool:
         """Whether it worked and printed what the document shows."""

@@ -14,13 +14,14 @@ from typing import Any
 
 import pytest
 
+from funcflow.cli import client, transport
 from tests import console
-from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 
 HELLO = 'def main(name="world"):\n    print("greeting", name)\n    return {"hello": name}\n'
+TICKS = "import time\ndef main():\n    print('first', flush=True)\n    time.sleep(600)\n"
 
 
 class Cli:
@@ -55,6 +56,11 @@ class Cli:
     def json(self, *words: str) -> Any:
         return json.loads(self.out(*words, "-f", "json"))
 
+    def follow(self, execution: str) -> subprocess.Popen[str]:
+        """A command that follows a log."""
+        command = ["funcflow", "execution", "log", "--follow", execution]
+        return subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, text=True)
+
     def deploy(self, name: str, source: str, *options: str) -> str:
         """A Python function's id."""
         (self.folder / f"{name}.py").write_text(source)
@@ -65,6 +71,10 @@ class Cli:
 
 @pytest.fixture
 def cli(server: Any, tmp_path: Path) -> Cli:
+    """Commands against a server that has no functions."""
+    api = client.Client(transport.DirectTransport(server.url))
+    for function in api.functions.list():
+        api.functions.delete(function["id"])
     return Cli(server.url, tmp_path)
 
 
@@ -118,21 +128,9 @@ def test_an_unknown_function_suggests_a_near_one(cli: Cli) -> None:
 
 
 def test_a_log_is_followed_while_the_function_runs(cli: Cli) -> None:
-    cli.deploy(
-        "ticks",
-        "import time\ndef main():\n    print('first', flush=True)\n    time.sleep(600)\n",
-        "--timeout",
-        "700",
-    )
+    cli.deploy("ticks", TICKS, "--timeout", "700")
     execution = cli.out("invoke", "ticks", "--async")
-    follow = subprocess.Popen(
-        ["funcflow", "execution", "log", "--follow", execution],
-        env=cli.env,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with follow:
-        assert follow.stdout is not None
+    with cli.follow(execution) as follow:
         assert follow.stdout.readline() == "first\n"
         assert cli.json("execution", "show", execution)["state"] == "running"
 
@@ -142,11 +140,10 @@ def test_a_log_is_followed_while_the_function_runs(cli: Cli) -> None:
 
 
 def test_ctrl_c_ends_following_and_nothing_else(cli: Cli) -> None:
-    cli.deploy("sleeper", "import time\ndef main(): time.sleep(600)\n", "--timeout", "700")
-    execution = cli.out("invoke", "sleeper", "--async")
-    follow = subprocess.Popen(["funcflow", "execution", "log", "--follow", execution], env=cli.env)
-    with follow:
-        until(lambda: cli.json("execution", "show", execution)["state"] == "running", what="a run")
+    cli.deploy("ticks", TICKS, "--timeout", "700")
+    execution = cli.out("invoke", "ticks", "--async")
+    with cli.follow(execution) as follow:
+        assert follow.stdout.readline() == "first\n"
         follow.send_signal(signal.SIGINT)
         assert follow.wait(timeout=30) == 130
 
@@ -267,9 +264,9 @@ def test_openstack_runs_these_commands_and_qinlings_on_one_server(cli: Cli) -> N
 def test_the_documents_examples_do_what_it_shows(cli: Cli) -> None:
     ran = console.run(console.examples(ROOT / "doc/cli.md"), cli.folder, cli.env)
 
-    wrong = [f"doc/cli.md:{one.example.line}: {one}" for one in ran if not one.as_shown]
-    assert not wrong, "\n".join(wrong)
     assert ran
+    wrong = [str(one) for one in ran if not one.as_shown]
+    assert not wrong, "\n\n".join(wrong)
 
 
 def test_the_document_names_every_command() -> None:
