@@ -150,9 +150,10 @@ def form(package: bytes | None = None, **fields: object) -> bytes:
 
 
 def zipped(**files: str) -> bytes:
-    """A package; ``main_py="…"`` is the file ``main.py``."""
+    """A package; ``main_py="…"`` is the file ``main.py``. Equal files give equal bytes."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, text in files.items():
-            archive.writestr(name.replace("_", "."), text)
+            info = zipfile.ZipInfo(name.replace("_", "."), (1980, 1, 1, 0, 0, 0))
+            archive.writestr(info, text, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()

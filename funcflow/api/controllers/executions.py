@@ -28,7 +28,8 @@ _HEADERS = {
     },
     "Prefer": {
         "type": "string",
-        "description": "wait=N: seconds to wait for a synchronous result; then 202.",
+        "description": "wait=N: seconds to wait for a synchronous result, at least one and at "
+        "most as many as are configured; then 202.",
     },
 }
 _FOLLOW = {"follow": {**common.BOOLEAN, "description": "Stay, and send what is printed."}}
@@ -45,6 +46,7 @@ class Executions:
         self._services = services
         self._slots = slots
         self._max_input: int = services.conf.api.max_input
+        self._max_wait: float = services.conf.api.sync_wait
 
     @exposed_child
     def _lookup(self, execution_id: str, *rest: str) -> tuple[Execution, tuple[str, ...]]:
@@ -103,8 +105,12 @@ class Executions:
             sync=body.get("sync", True),
             description=body.get("description", ""),
             idempotency_key=key,
-            wait=request.prefer_wait(),
+            wait=self._wait(request),
         )
+
+    def _wait(self, request: Request) -> float | None:
+        preferred = request.prefer_wait()
+        return None if preferred is None else min(max(1.0, preferred), self._max_wait)
 
 
 class Execution:
