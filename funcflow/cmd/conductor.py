@@ -53,3 +53,7 @@ def _serve(files: list[str], stop: threading.Event) -> None:
         made.stop()
         door.stop()
         database.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -155,9 +155,7 @@ class Sweeper:
         if self._times.retention:
             before = time.time() - self._times.retention
             self._database.write(executions.PurgeSettled(before=before, limit=BATCH))
-        digests = self._database.transact(garbage.collect)
-        for digest in digests:
-            self._store.delete(digest)
+        self._database.transact(lambda conn: garbage.collect(conn, self._store.delete))
 
     def _post(self, rows: list[models.Execution]) -> None:
         if not rows:
