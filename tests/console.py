@@ -27,6 +27,10 @@ class Example:
     command: str
     shown: str
 
+    def at(self, documented: str, actual: str) -> Example:
+        """The same against another address than the document's."""
+        return dataclasses.replace(self, command=self.command.replace(documented, actual))
+
 
 @dataclasses.dataclass(frozen=True)
 class Ran:

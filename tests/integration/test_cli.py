@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 
-from funcflow.cli import client, transport
-from tests import console
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -70,12 +68,8 @@ class Cli:
 
 
 @pytest.fixture
-def cli(server: Any, tmp_path: Path) -> Cli:
-    """Commands against a server that has no functions."""
-    api = client.Client(transport.DirectTransport(server.url))
-    for function in api.functions.list():
-        api.functions.delete(function["id"])
-    return Cli(server.url, tmp_path)
+def cli(empty_server: Any, tmp_path: Path) -> Cli:
+    return Cli(empty_server.url, tmp_path)
 
 
 def test_a_value_goes_to_stdout_and_the_log_to_stderr(cli: Cli) -> None:
@@ -259,14 +253,6 @@ def test_openstack_runs_these_commands_and_qinlings_on_one_server(cli: Cli) -> N
     failed = cli(*cli.openstack, "funcflow", "function", "show", "helo")
     assert failed.returncode == 1
     assert "Did you mean hello?" in failed.stderr
-
-
-def test_the_documents_examples_do_what_it_shows(cli: Cli) -> None:
-    ran = console.run(console.examples(ROOT / "doc/cli.md"), cli.folder, cli.env)
-
-    assert ran
-    wrong = [str(one) for one in ran if not one.as_shown]
-    assert not wrong, "\n\n".join(wrong)
 
 
 def test_the_document_names_every_command() -> None:
