@@ -5,6 +5,8 @@ A service that is not installed fails the tests that need it; `make test` instal
 
 from __future__ import annotations
 
+import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,9 @@ import pytest
 from tools.services import postgres, process
 from tools.services import rabbitmq as amqp
 from tools.services import zookeeper as zk
+
+# Tests call our programs by name, as people do who activated the virtualenv.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 
 @pytest.fixture(scope="session")

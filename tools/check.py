@@ -45,9 +45,7 @@ def run(name: str, command: Sequence[str]) -> bool:
     """Run one check where everybody sees it; whether it passed."""
     print(f"\n===== {name}: {' '.join(command)}", flush=True)
     program, *arguments = command
-    # What checks call finds the virtualenv's programs too.
-    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    code = subprocess.run([BIN / program, *arguments], cwd=ROOT, env=environment).returncode
+    code = subprocess.run([BIN / program, *arguments], cwd=ROOT).returncode
     narrowed = program == "pytest" and len(command) > 3
     return code == 0 or (narrowed and code == NOTHING_COLLECTED)
 
