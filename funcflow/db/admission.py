@@ -155,7 +155,7 @@ _TAKE_OVER = moves.Move(
 )
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Start(moves.OnExecution[models.Execution | Full | None]):
     """Count the attempt and run it under a newer claim, taking over from a dead conductor.
 

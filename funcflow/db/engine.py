@@ -69,14 +69,15 @@ class Database:
         """A connection for queries; each sees what is committed when it runs.
 
         :raises errors.Unavailable: the database is away, or all connections are taken
+        :raises errors.BadRequest: a parameter is of a kind the database cannot keep
         """
         try:
             with self._readers.connect() as connection:
                 yield connection
-        except (sa.exc.DBAPIError, sa.exc.TimeoutError) as exc:
-            if not faults.is_environment(exc):
-                raise
-            raise faults.unavailable(exc) from exc
+        except (sa.exc.DBAPIError, sa.exc.TimeoutError, UnicodeEncodeError) as exc:
+            if faults.is_environment(exc):
+                raise faults.unavailable(exc) from exc
+            raise faults.translate(exc) from exc
 
     def write(self, op: group.Op[T]) -> T:
         """Apply and wait until it is committed.

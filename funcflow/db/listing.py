@@ -7,6 +7,7 @@ so rows that come or go meanwhile shift nothing.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -48,13 +49,13 @@ def page(
     if query.limit is not None and query.limit < 1:
         raise errors.BadRequest("the limit must be at least 1")
     conditions = [_condition(fields, name, text) for name, text in query.filters.items()]
-    if scope is not None:
-        conditions.append(scope)
-    elif query.project_id is not None:
-        conditions.append(fields["project_id"] == query.project_id)
+    if scope is None:
+        mine = query.project_id
+        scope = sa.true() if mine is None else fields["project_id"] == mine
+    conditions.append(scope)
     order = _order(fields, query.sort)
     if query.marker is not None:
-        conditions.append(_after(connection, fields, order, query.marker, conditions))
+        conditions.append(_after(connection, select.where(scope), fields, order, query.marker))
     select = select.where(*conditions)
     for column, descending in order:
         key = _sortable(column)
@@ -89,14 +90,15 @@ def _sortable(column: sa.Column[Any]) -> Column:
 
 def _after(
     connection: sa.Connection,
+    visible: sa.Select[Any],
     fields: Mapping[str, sa.Column[Any]],
     order: Sequence[tuple[sa.Column[Any], bool]],
     marker: str,
-    conditions: Sequence[Column],
 ) -> Column:
     """Rows behind the marker's in the order."""
     keys = [_sortable(column) for column, _ in order]
-    row = connection.execute(sa.select(*keys).where(fields["id"] == marker)).first()
+    marked = visible.with_only_columns(*keys, maintain_column_froms=True)
+    row = connection.execute(marked.where(fields["id"] == _proper("marker", marker))).first()
     if row is None:
         raise errors.BadRequest(f"the marker {marker!r} is not there (any more)")
     behind: Column = sa.false()
@@ -106,8 +108,14 @@ def _after(
     return behind
 
 
+def _equals(column: sa.Column[Any], value: object) -> Column:
+    if column.info.get("inline"):
+        return column == sa.bindparam(None, value, unique=True, literal_execute=True)
+    return column == value
+
+
 _OPERATORS: dict[str, Callable[[Any, Any], Column]] = {
-    "eq": lambda column, value: column == value,
+    "eq": lambda column, value: _equals(column, value),
     "neq": lambda column, value: sa.or_(column != value, column.is_(None)),
     "gt": lambda column, value: column > value,
     "gte": lambda column, value: column >= value,
@@ -125,7 +133,7 @@ def _condition(fields: Mapping[str, sa.Column[Any]], name: str, text: str) -> Co
     if separator and operator == "has":
         if not isinstance(column.type, sa.Text):
             raise errors.BadRequest(f"{name} is not text; has: does not work on it")
-        return column.icontains(rest, autoescape=True)
+        return column.icontains(_proper(name, rest), autoescape=True)
     if separator and operator in ("in", "nin"):
         values = [_value(name, column, part) for part in rest.split(",")]
         if operator == "in":
@@ -133,7 +141,7 @@ def _condition(fields: Mapping[str, sa.Column[Any]], name: str, text: str) -> Co
         return sa.or_(column.not_in(values), column.is_(None))
     if separator and operator in _OPERATORS:
         return _OPERATORS[operator](column, _value(name, column, rest))
-    return column == _value(name, column, text)
+    return _equals(column, _value(name, column, text))
 
 
 def _value(name: str, column: sa.Column[Any], text: str) -> object:
@@ -147,9 +155,17 @@ def _value(name: str, column: sa.Column[Any], text: str) -> object:
                 raise ValueError(text)
             return number
         if isinstance(column.type, sa.Double):
-            return float(text)
+            moment = float(text)
+            if not math.isfinite(moment):
+                raise ValueError(text)
+            return moment
     except (KeyError, ValueError):
         raise errors.BadRequest(f"{text!r} is no value for {name}") from None
-    if "\0" in text:
-        raise errors.BadRequest(f"{name} cannot contain NUL")
+    return _proper(name, text)
+
+
+def _proper(name: str, text: str) -> str:
+    """The text, if a database can compare with it."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise errors.BadRequest(f"{name} is no proper text")
     return text

@@ -205,7 +205,7 @@ _REQUEUE = Move(
 )
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Requeue(OnExecution[bool]):
     """The platform failed the run under this claim; it waits until ``not_before`` and then
     needs a new job. ``count_attempt`` False gives the attempt back."""

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from funcflow import errors, models, states
-from funcflow.db import listing, tables
+from funcflow.db import listing, locks, tables
 
 _t = tables.runtimes
 _LISTED = {column.name: column for column in _t.c}
@@ -112,6 +112,7 @@ def delete(connection: sa.Connection, runtime_id: str, project_id: str | None) -
 
 def ensure_defaults(connection: sa.Connection, project_id: str) -> None:
     """Make the default runtimes unless they are there; their ids never differ."""
+    locks.hold(connection, "default runtimes")
     for name, image in DEFAULTS.items():
         runtime_id = str(uuid.uuid5(_NAMESPACE, name))
         if connection.execute(sa.select(_t.c.id).where(_t.c.id == runtime_id)).first() is None:

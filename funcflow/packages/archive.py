@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import io
 import os
@@ -26,10 +27,11 @@ from funcflow import errors
 _PIECE = 64 * 1024
 _END = struct.Struct("<4s4H2LH")
 _END_MARK = b"PK\5\6"
+_COMMENT = 1 << 16
 _END_64_MARK = b"PK\6\7"
 _END_64_SIZE = 20
 #: Bytes an entry of the zip's directory may take on average: 46, its name and its extras.
-_ENTRY = 512
+_ENTRY = 256
 _ENCRYPTED = 0x1 | 0x40 | 0x2000
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MAX_NAME, _MAX_DEPTH = 255, 64
@@ -183,6 +185,10 @@ def _opened(file: BinaryIO, limits: Limits) -> Iterator[tuple[zipfile.ZipFile, l
         OverflowError,
     ) as exc:
         raise errors.BadPackage(f"the package is no proper zip: {exc}") from exc
+    except OSError as exc:
+        if exc.errno != errno.EINVAL:  # a seek to where no file has anything
+            raise
+        raise errors.BadPackage("the package is no proper zip") from exc
 
 
 def _check_end(file: BinaryIO, limits: Limits) -> None:
@@ -191,11 +197,11 @@ def _check_end(file: BinaryIO, limits: Limits) -> None:
     Looks for the end record in the order that zipfile does.
     """
     size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - _END.size - 0xFFFF))
+    file.seek(max(0, size - _END_64_SIZE - _END.size - _COMMENT))
     tail = file.read()
     place = len(tail) - _END.size
     if place < 0 or tail[place : place + 4] != _END_MARK or tail[-2:] != b"\0\0":
-        place = tail.rfind(_END_MARK)
+        place = tail.rfind(_END_MARK, max(0, len(tail) - _END.size - _COMMENT))
     if place < 0 or len(tail) - place < _END.size:
         raise errors.BadPackage("the package is no zip")
     if tail[max(0, place - _END_64_SIZE) : place].startswith(_END_64_MARK):

@@ -1,0 +1,78 @@
+"""Revisions and packages that nobody needs any more."""
+
+from __future__ import annotations
+
+import pytest
+
+from funcflow import errors, models
+from funcflow.db import executions, functions, garbage, revisions, versions
+from funcflow.db.engine import Database
+from tests.unit.db import factory
+
+NOW = 1000.0
+LATER = NOW + garbage.GRACE + 1
+
+
+def collect(database: Database, now: float = LATER) -> list[str]:
+    removed: list[str] = []
+    answer = database.transact(lambda c: garbage.collect(c, removed.append, now))
+    assert answer == removed
+    return removed
+
+
+def revise(database: Database, function: models.Function, digest: str) -> None:
+    new = factory.revision(digest=digest * 64)
+    database.transact(lambda c: functions.new_revision(c, function.id, None, new, now=NOW))
+
+
+def test_what_latest_and_versions_point_to_stays(database: Database) -> None:
+    made = factory.kept_function(database, digest="a" * 64)
+    database.transact(lambda c: versions.create(c, made.id, None, now=NOW))
+    revise(database, made, "b")
+    assert collect(database) == []
+    revise(database, made, "c")
+    assert collect(database, NOW + 1) == [], "not at once"
+    assert collect(database) == ["b" * 64]
+    database.transact(lambda c: versions.delete(c, made.id, 1, None, now=NOW))
+    assert collect(database) == ["a" * 64]
+    database.transact(lambda c: functions.delete(c, made.id, None, now=NOW))
+    assert collect(database) == ["c" * 64]
+
+
+@pytest.mark.parametrize("end", ["settled", "dead"])
+def test_open_and_dead_executions_keep_their_revision(database: Database, end: str) -> None:
+    made = factory.kept_function(database, digest="a" * 64)
+    run = factory.running(database, function_id=made.id)
+    database.transact(lambda c: functions.delete(c, made.id, None, now=NOW))
+    assert collect(database) == []
+    if end == "dead":
+        bury = executions.Bury(id=run.id, epoch=1, owner=factory.OWNER, reason="r", now=NOW)
+        assert database.write(bury)
+        assert collect(database) == [], "it may be redriven"
+        assert database.write(executions.Discard(run.id))
+    else:
+        assert database.write(executions.Cancel(run.id, NOW))
+    assert collect(database) == ["a" * 64]
+    with database.read() as connection, pytest.raises(errors.NotFound):
+        revisions.get(connection, made.id, 1)
+
+
+def test_a_package_that_another_revision_has_stays(database: Database) -> None:
+    made = factory.kept_function(database, digest="a" * 64)
+    factory.kept_function(database, digest="a" * 64)
+    database.transact(lambda c: functions.delete(c, made.id, None, now=NOW))
+    assert collect(database) == []
+    with database.read() as connection, pytest.raises(errors.NotFound):
+        revisions.get(connection, made.id, 1)
+
+
+def test_a_store_that_is_away_undoes_the_collection(database: Database) -> None:
+    made = factory.kept_function(database, digest="a" * 64)
+    database.transact(lambda c: functions.delete(c, made.id, None, now=NOW))
+
+    def away(digest: str) -> None:
+        raise errors.BadRequest("no")
+
+    with pytest.raises(errors.BadRequest):
+        database.transact(lambda c: garbage.collect(c, away, LATER))
+    assert collect(database) == ["a" * 64]
