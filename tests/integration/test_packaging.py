@@ -127,6 +127,15 @@ def test_the_command_works(installed: Path) -> None:
         assert command in usage
 
 
+def test_it_runs_a_function_with_the_runtime_it_brought(
+    installed: Path, tmp_path: Path, data_dir: Path
+) -> None:
+    (tmp_path / "hello.py").write_text("def main(name):\n    return {'hello': name}\n")
+    value = ("--input", '{"name": "wheel"}', "--data-dir", data_dir)
+    answer = run(installed / "bin/funcflow", "run-local", "hello.py", *value, cwd=tmp_path)
+    assert json.loads(answer) == {"hello": "wheel"}
+
+
 def test_embedded_use_needs_no_extra(installed: Path) -> None:
     blocked = dict.fromkeys(EXTRAS)
     code = f"import sys; sys.modules.update({blocked})\nimport funcflow.cmd.up, funcflow.cli.main"
