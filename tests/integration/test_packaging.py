@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+#: Also in a checkout that belongs to somebody else.
+GIT = ("git", "-c", "safe.directory=*")
 #: Needed by drivers for other machines' services only.
 EXTRAS = {"kazoo", "puresasl", "psycopg", "gunicorn"}
 
@@ -40,13 +42,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built in a copy, so that nothing appears in the tree."""
     folder = tmp_path_factory.mktemp("wheel")
     tree = folder / "tree"
-    names = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
+    names = run(*GIT, "ls-files", "--cached", "--others", "--exclude-standard", "-z")
     for name in filter(None, names.split("\0")):
         if (ROOT / name).is_file():
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, tree / name)
     # pbr asks git which files there are.
-    git = ("git", "-c", "user.name=test", "-c", "user.email=test@localhost")
+    git = (*GIT, "-c", "user.name=test", "-c", "user.email=test@localhost")
     run("git", "init", "-q", cwd=tree)
     run("git", "add", "-A", cwd=tree)
     run(*git, "commit", "-q", "-m", "Everything", cwd=tree)
@@ -73,7 +75,7 @@ def test_three_packages_and_their_data(wheel: Path) -> None:
     top = {name.split("/")[0] for name in names}
     packages = {name for name in top if not name.startswith("funcflow-")}
     assert packages == {"funcflow", "taskflow_flows", "mistral_actions"}
-    tracked = run("git", "ls-files", "--", *packages).splitlines()
+    tracked = run(*GIT, "ls-files", "--", *packages).splitlines()
     assert [name for name in tracked if name.endswith(".py") and name not in names] == []
     assert [name for name in names if "__pycache__" in name] == []
 
@@ -115,7 +117,7 @@ def test_runtimes_and_samples_are_installed(installed: Path) -> None:
         ("etc/systemd", share / "systemd"),
         ("etc/container", share / "container"),
     ):
-        tracked = run("git", "ls-files", "--", folder).splitlines()
+        tracked = run(*GIT, "ls-files", "--", folder).splitlines()
         assert tracked, folder
         for name in tracked:
             assert (target / Path(name).relative_to(folder)).is_file(), name
