@@ -9,7 +9,7 @@ from __future__ import annotations
 import abc
 import argparse
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -55,6 +55,17 @@ class Command(cliff.command.Command):
             return super().run(args)
         except errors.FuncflowError as exc:  # from parts of the server run by this command
             raise faults.ClientError(exc.message, hint=exc.hint) from exc
+
+    def each(self, refs: Iterable[str], act: Callable[[str], object]) -> int:
+        """Act on each; one that fails is told and does not stop the others. How many failed."""
+        failed = 0
+        for ref in refs:
+            try:
+                act(ref)
+            except faults.ClientError as exc:
+                failed += 1
+                self.note(str(exc))
+        return failed
 
     def note(self, text: str) -> None:
         """Tell people something; kept out of stdout, which is for results."""
@@ -151,14 +162,7 @@ class Deleter(Command):
         return parser
 
     def take_action(self, args: argparse.Namespace) -> int:
-        failed = 0
-        for ref in args.refs:
-            try:
-                collection_of(self).delete(ref)
-            except faults.ClientError as exc:
-                failed += 1
-                self.note(str(exc))
-        return 1 if failed else 0
+        return 1 if self.each(args.refs, collection_of(self).delete) else 0
 
 
 def collection_of(command: PagedLister | ShowRef | Deleter) -> Collection:

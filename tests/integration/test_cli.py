@@ -254,13 +254,10 @@ def test_openstack_runs_these_commands_and_qinlings_on_one_server(cli: Cli) -> N
     assert "Did you mean hello?" in failed.stderr
 
 
-def test_the_document_names_every_command() -> None:
+def test_the_document_names_every_command(cli: Cli) -> None:
     text = (ROOT / "doc/cli.md").read_text()
-    listed = subprocess.run(
-        ["funcflow", "--help"], capture_output=True, text=True, check=True
-    ).stdout
-    commands = listed.partition("commands:\n")[2].strip().splitlines()
-    names = [line.strip().partition("  ")[0] for line in commands if line.startswith("  ")]
+    listed = cli.out("--help").partition("commands:\n")[2].splitlines()
+    names = [line.strip().partition("  ")[0] for line in listed if line.startswith("  ")]
 
     assert len(names) > 35
     assert [name for name in names if f"funcflow {name}" not in text] == ["help"]

@@ -15,7 +15,6 @@ class Complete(base.Command):
         "funcflow complete zsh > ~/.zfunc/_funcflow\n"
         "funcflow complete fish > ~/.config/fish/completions/funcflow.fish"
     )
-    auth_required = False
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

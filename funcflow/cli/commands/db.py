@@ -10,8 +10,6 @@ from funcflow.cli.commands.up import add_config
 
 
 class _SchemaCommand(base.Command):
-    auth_required = False
-
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         add_config(parser)

@@ -17,7 +17,6 @@ class RunLocal(base.Command):
     """
 
     example = "funcflow run-local hello.py --input '{\"a\": 1}'"
-    auth_required = False
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

@@ -24,7 +24,6 @@ class Status(base.Lister):
         columns.Column("advice"),
     )
     example = "funcflow status\nfuncflow status --config-file /etc/funcflow/funcflow.conf"
-    auth_required = False
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)

@@ -11,7 +11,6 @@ from funcflow.cli import base
 class Up(base.Command):
     """Start a server of its own, on embedded defaults, and serve until Ctrl-C."""
 
-    auth_required = False
     example = "funcflow up\nfuncflow up --port 7071 --data-dir ./data"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:

@@ -158,6 +158,28 @@ def test_deleting_goes_on_after_a_failure(
     assert "still used" in capsys.readouterr().err
 
 
+def test_dead_letters_are_all_listed_before_the_first_is_redriven(
+    double: Double, capsys: pytest.CaptureFixture[str]
+) -> None:
+    double.will({"dead_letters": [{"id": "a"}], "next": "/v1/dead-letters?marker=a"})
+    double.will({"dead_letters": [{"id": "b"}]})
+    double.will({"error": {"message": "it is queued already"}}, status=409)
+    double.will({}, status=202)
+
+    assert main.main(["dlq", "redrive", "--all", "--endpoint", double.url]) == 1
+
+    assert [f"{seen.method} {seen.path}" for seen in double.seen[2:]] == [
+        "POST /v1/dead-letters/a/redrive",
+        "POST /v1/dead-letters/b/redrive",
+    ]
+    assert capsys.readouterr().err.endswith("queued already\n1 redriven\n")
+
+
+def test_nothing_is_purged_unless_it_is_named() -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main.main(["dlq", "purge"])
+
+
 def test_a_download_that_breaks_off_leaves_nothing(
     double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
