@@ -104,10 +104,13 @@ class Application:
             body = self._fail(environ, start, faults.unexpected(exc, request.id))
         seconds = time.perf_counter() - started
         self._metrics.answered(request.operation, status, seconds)
+        path = request.path_info
+        if not path.isprintable():  # else a path with a line end could forge lines of the log
+            path = ascii(path)
         ACCESS.info(
             "%s %s %d %.1f ms %s",
             request.verb,
-            request.path_info,
+            path,
             status,
             seconds * 1e3,
             request.id,

@@ -27,7 +27,6 @@ T = TypeVar("T")
 _OPERATORS = frozenset({"eq", "neq", "in", "nin", "gt", "gte", "lt", "lte", "has"})
 _FILTER = {
     "type": "string",
-    "maxLength": 4096,
     "description": "A value, or operator:value with eq neq in nin gt gte lt lte has.",
 }
 _STATES_OF = {

@@ -39,7 +39,7 @@ _PATH_PARAMETERS: dict[str, Schema] = {
     "execution_id": common.ID,
     "function_id": {"type": "string", "minLength": 1, "description": "Id, or name."},
     "alias_name": {"type": "string", "minLength": 1},
-    "version": {"type": "integer", "minimum": 0},
+    "version": common.VERSION,
 }
 
 
@@ -88,11 +88,23 @@ def _responses(operation: operations.Operation) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for status, shape in operation.answers.items():
         made[str(status)] = {"description": _REASONS[status], **_content(shape)}
+        if operation.links:
+            made[str(status)]["links"] = _links(operation)
     error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     bodies = (413,) if operation.body is not None else ()
     for status in sorted({*_ALWAYS, *operation.errors, *bodies}):
         made[str(status)] = {"description": _REASONS.get(status, "Error"), "content": error}
     return made
+
+
+def _links(operation: operations.Operation) -> dict[str, Any]:
+    return {
+        target: {
+            "operationId": target,
+            "parameters": {name: f"$response.body#/{field}" for name, field in use.items()},
+        }
+        for target, use in operation.links.items()
+    }
 
 
 def _content(shape: Schema | operations.Media | None) -> Mapping[str, Any]:

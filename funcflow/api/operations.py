@@ -55,6 +55,8 @@ class Operation:
     query: Mapping[str, Schema] = dataclasses.field(default_factory=dict)
     headers: Mapping[str, Schema] = dataclasses.field(default_factory=dict)
     admin: bool = False
+    #: Where the answer's things can be used: operation id to {parameter: field of the answer}.
+    links: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
 
 
 Method = Callable[[Any, Request], webob.Response]

@@ -18,6 +18,14 @@ from funcflow.api.schemas import aliases as schemas
 from funcflow.db import aliases
 from funcflow.services import Services
 
+#: What can be done with what was made.
+_LINKS = {
+    "aliases.show": {"alias_name": "name"},
+    "aliases.replace": {"alias_name": "name"},
+    "aliases.update": {"alias_name": "name"},
+    "aliases.delete": {"alias_name": "name"},
+}
+
 
 class Aliases:
     """The collection."""
@@ -47,6 +55,7 @@ class Aliases:
     @operation(
         index, "POST", "aliases.create", "Create an alias", {201: schemas.ALIAS},
         body=schemas.CREATE, errors=(404,),
+        links=_LINKS,
     )  # fmt: skip
     def create(self, request: Request) -> webob.Response:
         body = request.body

@@ -36,6 +36,15 @@ _FOLLOW = {"follow": {**common.BOOLEAN, "description": "Stay, and send what is p
 _BEFORE_FIRST = -1
 _LOG = Media(content={"text/plain": TEXT, "text/event-stream": TEXT})
 
+#: What can be done with what was made.
+_LINKS = {
+    "executions.show": {"execution_id": "id"},
+    "executions.log": {"execution_id": "id"},
+    "executions.cancel": {"execution_id": "id"},
+    "executions.update": {"execution_id": "id"},
+    "executions.delete": {"execution_id": "id"},
+}
+
 
 class Executions:
     """The collection."""
@@ -68,6 +77,7 @@ class Executions:
         index, "POST", "executions.create", "Run a function",
         {200: schemas.EXECUTION, 201: schemas.EXECUTION, 202: schemas.EXECUTION},
         body=schemas.CREATE, headers=_HEADERS, errors=(404, 409, 429),
+        links=_LINKS,
     )  # fmt: skip
     def create(self, request: Request) -> webob.Response:
         """201, also when the function failed; 200 when the idempotency key was known; 202 when

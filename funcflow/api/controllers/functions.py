@@ -19,6 +19,19 @@ from funcflow.api.schemas import functions as schemas
 from funcflow.db import functions
 from funcflow.services import Services
 
+#: What can be done with what was made.
+_LINKS = {
+    "functions.show": {"function_id": "id"},
+    "functions.replace": {"function_id": "id"},
+    "functions.update": {"function_id": "id"},
+    "functions.delete": {"function_id": "id"},
+    "versions.create": {"function_id": "id"},
+    "versions.list": {"function_id": "id"},
+    "workers.list": {"function_id": "id"},
+    "functions.scale_up": {"function_id": "id"},
+    "functions.detach": {"function_id": "id"},
+}
+
 
 class Functions:
     """The collection."""
@@ -49,6 +62,7 @@ class Functions:
     @operation(
         index, "POST", "functions.create", "Deploy a function", {201: schemas.FUNCTION},
         body=schemas.FORM, errors=(404,),
+        links=_LINKS,
     )  # fmt: skip
     def create(self, request: Request) -> webob.Response:
         """A zip goes as the file ``package`` of a multipart form; a single module may go as the

@@ -17,6 +17,15 @@ from funcflow.api.schemas import runtimes as schemas
 from funcflow.db import functions, listing, runtimes
 from funcflow.services import Services
 
+#: What can be done with what was made.
+_LINKS = {
+    "runtimes.show": {"runtime_id": "id"},
+    "runtimes.replace": {"runtime_id": "id"},
+    "runtimes.update": {"runtime_id": "id"},
+    "runtimes.delete": {"runtime_id": "id"},
+    "runtimes.pool": {"runtime_id": "id"},
+}
+
 
 class Runtimes:
     """The collection."""
@@ -45,6 +54,7 @@ class Runtimes:
     @operation(
         index, "POST", "runtimes.create", "Create a runtime", {201: schemas.RUNTIME},
         body=schemas.CREATE, admin=True,
+        links=_LINKS,
     )  # fmt: skip
     def create(self, request: Request) -> webob.Response:
         """Available at once: workers are started when functions run."""

@@ -77,9 +77,9 @@ class Version:
         self._services = services
         self._id = function_id
         self._version = version
-        self.scale_up = workers.ScaleUp(services, function_id, version)
-        self.scale_down = workers.ScaleDown(services, function_id, version)
-        self.detach = workers.Detach(services, function_id, version)
+        self.scale_up = workers.VersionScaleUp(services, function_id, version)
+        self.scale_down = workers.VersionScaleDown(services, function_id, version)
+        self.detach = workers.VersionDetach(services, function_id, version)
 
     @operation(
         index, "GET", "versions.show", "Show a version, or download its package",

@@ -14,15 +14,16 @@ from funcflow import control, models
 from funcflow.api import fields, reply
 from funcflow.api.operations import EMPTY, operation, resource
 from funcflow.api.request import Request
+from funcflow.api.schemas import common
 from funcflow.api.schemas import functions as schemas
 from funcflow.db import functions, versions
 from funcflow.services import Services
 
-_VERSION = {"function_version": {"type": "integer", "minimum": 0, "description": "0: latest."}}
+_VERSION = {"function_version": {**common.VERSION, "description": "0: latest."}}
 
 
 class _Operator:
-    """What the four have in common."""
+    """What all of them have in common."""
 
     def __init__(self, services: Services, function_id: str, version: str | None = None) -> None:
         self._services = services
@@ -59,49 +60,85 @@ class Workers(_Operator):
         return reply.answer({"workers": [_view(worker, number_of(version)) for worker in live]})
 
 
-class ScaleUp(_Operator):
-    """``…/scale_up``"""
-
-    index = resource()
-
-    @operation(
-        index, "POST", "workers.scale_up", "Start more workers", {202: EMPTY},
-        body=schemas.SCALE, errors=(404, 429), admin=True,
-    )  # fmt: skip
+class _ScaleUp(_Operator):
     def scale_up(self, request: Request) -> webob.Response:
         revision = self._revision(request, self._version)
         self._services.control.scale(revision, request.body["count"])
         return reply.nothing(202)
 
 
-class ScaleDown(_Operator):
-    """``…/scale_down``"""
-
-    index = resource()
-
-    @operation(
-        index, "POST", "workers.scale_down", "Stop idle workers; one stays", {202: EMPTY},
-        body=schemas.SCALE, errors=(404,), admin=True,
-    )  # fmt: skip
+class _ScaleDown(_Operator):
     def scale_down(self, request: Request) -> webob.Response:
         revision = self._revision(request, self._version)
         self._services.control.scale(revision, -request.body["count"])
         return reply.nothing(202)
 
 
-class Detach(_Operator):
-    """``…/detach``"""
-
-    index = resource()
-
-    @operation(
-        index, "POST", "workers.detach", "Stop all workers", {202: EMPTY}, errors=(404,),
-        admin=True,
-    )  # fmt: skip
+class _Detach(_Operator):
     def detach(self, request: Request) -> webob.Response:
         revision = self._revision(request, self._version)
         self._services.control.detach(revision.function_id, revision.number)
         return reply.nothing(202)
+
+
+class ScaleUp(_ScaleUp):
+    """``…/scale_up`` of a function."""
+
+    index = resource()
+    operation(
+        index, "POST", "functions.scale_up", "Start more workers", {202: EMPTY},
+        body=schemas.SCALE, errors=(404, 429), admin=True,
+    )(_ScaleUp.scale_up)  # fmt: skip
+
+
+class ScaleDown(_ScaleDown):
+    """``…/scale_down`` of a function."""
+
+    index = resource()
+    operation(
+        index, "POST", "functions.scale_down", "Stop idle workers; one stays", {202: EMPTY},
+        body=schemas.SCALE, errors=(404,), admin=True,
+    )(_ScaleDown.scale_down)  # fmt: skip
+
+
+class Detach(_Detach):
+    """``…/detach`` of a function."""
+
+    index = resource()
+    operation(
+        index, "POST", "functions.detach", "Stop all workers", {202: EMPTY}, errors=(404,),
+        admin=True,
+    )(_Detach.detach)  # fmt: skip
+
+
+class VersionScaleUp(_ScaleUp):
+    """``…/scale_up`` of a version."""
+
+    index = resource()
+    operation(
+        index, "POST", "versions.scale_up", "Start more workers of a version", {202: EMPTY},
+        body=schemas.SCALE, errors=(404, 429), admin=True,
+    )(_ScaleUp.scale_up)  # fmt: skip
+
+
+class VersionScaleDown(_ScaleDown):
+    """``…/scale_down`` of a version."""
+
+    index = resource()
+    operation(
+        index, "POST", "versions.scale_down", "Stop idle workers of a version; one stays",
+        {202: EMPTY}, body=schemas.SCALE, errors=(404,), admin=True,
+    )(_ScaleDown.scale_down)  # fmt: skip
+
+
+class VersionDetach(_Detach):
+    """``…/detach`` of a version."""
+
+    index = resource()
+    operation(
+        index, "POST", "versions.detach", "Stop all workers of a version", {202: EMPTY},
+        errors=(404,), admin=True,
+    )(_Detach.detach)  # fmt: skip
 
 
 def find_function(services: Services, request: Request, reference: str) -> models.Function:
@@ -120,7 +157,7 @@ def number_of(text: str) -> int:
 
     :raises errors.BadRequest: it is none
     """
-    return fields.checked_integer("function_version", text, 0, 1_000_000)
+    return fields.checked_integer("function_version", text, 0, common.MAX_VERSION)
 
 
 def _view(worker: control.WorkerInfo, version: int) -> dict[str, Any]:

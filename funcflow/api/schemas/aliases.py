@@ -34,7 +34,7 @@ PAGE = common.page("function_aliases", ALIAS)
 
 _TARGET = {
     "function_id": {**common.REFERENCE, "description": "Its id; its name does as well."},
-    "function_version": fields.integer(0, 1_000_000),
+    "function_version": common.VERSION,
     "description": common.DESCRIPTION,
     "weights": WEIGHTS,
 }

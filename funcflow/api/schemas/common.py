@@ -18,6 +18,8 @@ INTEGER = {"type": "integer"}
 NUMBER = {"type": "number"}
 BOOLEAN = {"type": "boolean"}
 
+MAX_VERSION = 1_000_000
+VERSION = fields.integer(0, MAX_VERSION)
 NAME = fields.text(255)
 DESCRIPTION = fields.text(1024)
 #: A reference by id, or by name where a name may stand for it.

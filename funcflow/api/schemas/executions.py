@@ -77,7 +77,7 @@ CREATE = fields.Body(
     {
         "function_id": {**common.REFERENCE, "description": "Its id; its name does as well."},
         "function_alias": common.REFERENCE,
-        "function_version": fields.integer(0, 1_000_000),
+        "function_version": common.VERSION,
         "sync": fields.boolean(),
         "input": {
             "description": "A string is taken as it is, as JSON text if it is such; any other "

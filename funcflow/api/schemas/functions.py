@@ -69,7 +69,11 @@ FIELDS: dict[str, Any] = {
     "name": common.NAME,
     "description": common.DESCRIPTION,
     "runtime_id": {**common.REFERENCE, "description": "Id of the runtime; its name does as well."},
-    "runtime": {**common.REFERENCE, "description": "The same as runtime_id."},
+    "runtime": {
+        **common.REFERENCE,
+        "description": "The same as runtime_id.",
+        "examples": ["python3"],
+    },
     "code": {
         "type": "object",
         "properties": {
@@ -79,7 +83,10 @@ FIELDS: dict[str, Any] = {
         "required": ["source"],
     },
     "source": fields.text(
-        MAX_SOURCE, 1, description="The code itself, instead of a package (JSON bodies only)."
+        MAX_SOURCE,
+        1,
+        description="The code itself, instead of a package (JSON bodies only).",
+        examples=["def main(name='world'):\n    return {'hello': name}\n"],
     ),
     "entry": fields.text(255, 1),
     "cpu": fields.integer(1, _BIG, description="millicpu"),
