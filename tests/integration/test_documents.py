@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,7 @@ FOUND = {
 
 @pytest.mark.parametrize("document", [name for name, found in FOUND.items() if found])
 def test_its_examples_do_what_it_shows(empty_server: Any, tmp_path: Path, document: str) -> None:
-    env = {
-        **os.environ,
-        "FUNCFLOW_ENDPOINT": empty_server.url,
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
+    env = {**os.environ, "FUNCFLOW_ENDPOINT": empty_server.url}
     found = [one.at(DEFAULT, empty_server.url) for one in FOUND[document]]
 
     ran = console.run(found, tmp_path, env)

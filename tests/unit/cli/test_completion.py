@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -20,8 +17,7 @@ def _complete(line: str) -> list[str]:
         "_funcflow\nprintf '%s\\n' \"${COMPREPLY[@]}\""
     )
     command = ["bash", "--norc", "-uc", script, "bash", *words]
-    env = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stderr == ""
     return done.stdout.split()
 
