@@ -5,6 +5,8 @@ Raised by the client and its transports; the shell prints ``str(error)``.
 
 from __future__ import annotations
 
+import ssl
+
 
 class ClientError(Exception):
     """A message, what to do next, and what to quote to an operator."""
@@ -50,6 +52,8 @@ class Unreachable(ClientError):
                 "Nothing listens there. Start a server with `make run` or `funcflow up`, "
                 "or name another one with --endpoint or FUNCFLOW_ENDPOINT."
             )
+        elif isinstance(cause, ssl.SSLCertVerificationError):
+            hint = "Name the CA that vouches for the server with --ca-file."
         super().__init__(f"no answer from {endpoint}: {_reason(cause)}", hint=hint)
 
 

@@ -112,7 +112,7 @@ class DirectTransport:
         self.endpoint = endpoint.rstrip("/")
         self._prefix = parts.path.rstrip("/")
         self._host, self._port = parts.hostname, parts.port
-        self._tls = ssl.create_default_context(cafile=ca_file) if parts.scheme == "https" else None
+        self._tls = _context(ca_file) if parts.scheme == "https" else None
         self._timeout = timeout
 
     def request(
@@ -146,6 +146,15 @@ class DirectTransport:
         return http.client.HTTPSConnection(
             self._host, self._port, timeout=self._timeout, context=self._tls
         )
+
+
+def _context(ca_file: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as exc:
+        raise faults.ClientError(
+            f"cannot read CA certificates from {ca_file}: {exc}", hint="Check --ca-file."
+        ) from exc
 
 
 def _sized(headers: Mapping[str, str], body: Body | bytes | None) -> dict[str, str]:

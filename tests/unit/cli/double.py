@@ -7,8 +7,10 @@ import dataclasses
 import http.server
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 
@@ -73,6 +75,13 @@ class Double:
         """Queue an answer; what is not bytes is sent as JSON."""
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.answers.append(Answer(content, **options))
+
+    def encrypt(self, certificate: Path) -> None:
+        """Speak TLS from now on; the file holds the key too."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+        self.url = self.url.replace("http:", "https:")
 
     @contextlib.contextmanager
     def serving(self) -> Iterator[Double]:
