@@ -269,10 +269,14 @@ def _check_clashes(entries: list[_Entry]) -> None:
 
 
 def _pieces(archive: zipfile.ZipFile, entry: _Entry) -> Iterator[bytes]:
-    """The entry's bytes, inflated piece by piece; its checksum is compared at the end."""
+    """The entry's bytes, inflated piece by piece; checksum and size are compared at the end."""
+    length = 0
     with archive.open(entry.info) as member:
         while piece := member.read(_PIECE):
+            length += len(piece)
             yield piece
+    if length != entry.info.file_size:
+        raise zipfile.BadZipFile(f"{entry.info.filename[:99]!r} is not as long as it claims")
 
 
 def _check_inflated(inflated: int, size: int | None, limits: Limits) -> None:

@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from oslo_config import cfg
 
@@ -35,17 +35,17 @@ class FilesystemStore:
         self._sweep()
 
     def put(self, chunks: Iterable[bytes]) -> str:
-        try:
-            descriptor, name = tempfile.mkstemp(dir=self._incoming)
-            try:
-                with open(descriptor, "wb") as file:
-                    digest = _copy(chunks, file)
-                self._settle(Path(name), digest)
-            finally:
-                Path(name).unlink(missing_ok=True)
-        except OSError as exc:
-            raise errors.Unavailable(f"the package cannot be stored: {exc.strerror}") from exc
-        return digest
+        digest = hashlib.sha256()
+        with self._temporary() as (path, file):
+            for chunk in chunks:
+                digest.update(chunk)
+                with _storing():
+                    file.write(chunk)
+            with _storing():
+                file.flush()
+                os.fsync(file.fileno())
+                self._settle(path, digest.hexdigest())
+        return digest.hexdigest()
 
     def open(self, digest: str) -> BinaryIO:
         """Reads the file once to compare it with its digest; ranges may be read afterwards."""
@@ -81,6 +81,18 @@ class FilesystemStore:
         base.check(digest)
         return self._root / digest[:2] / digest[2:4] / digest
 
+    @contextlib.contextmanager
+    def _temporary(self) -> Iterator[tuple[Path, IO[bytes]]]:
+        """A file that is gone afterwards, unless it got another name."""
+        with _storing():
+            descriptor, name = tempfile.mkstemp(dir=self._incoming)
+        # Unbuffered: closing must not find the disk full once more.
+        with open(descriptor, "wb", buffering=0) as file:
+            try:
+                yield Path(name), file
+            finally:
+                Path(name).unlink(missing_ok=True)
+
     def _settle(self, temporary: Path, digest: str) -> None:
         """Give the whole file its name, durably; an older, perhaps damaged one is replaced."""
         target = self._path(digest)
@@ -98,14 +110,13 @@ class FilesystemStore:
                     path.unlink()
 
 
-def _copy(chunks: Iterable[bytes], file: BinaryIO) -> str:
-    digest = hashlib.sha256()
-    for chunk in chunks:
-        digest.update(chunk)
-        file.write(chunk)
-    file.flush()
-    os.fsync(file.fileno())
-    return digest.hexdigest()
+@contextlib.contextmanager
+def _storing() -> Iterator[None]:
+    """Faults of the disk, and of nothing else, are the store's."""
+    try:
+        yield
+    except OSError as exc:
+        raise errors.Unavailable(f"the package cannot be stored: {exc.strerror}") from exc
 
 
 def _sync(folder: Path) -> None:

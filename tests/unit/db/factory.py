@@ -53,6 +53,10 @@ def dead(database: Database, **fields: Any) -> models.Execution:
     return made
 
 
+def log(text: str, seq: int = 0) -> models.LogChunk:
+    return models.LogChunk("stdout", text, 1.0, seq)
+
+
 def find(database: Database, execution_id: str) -> models.Execution | None:
     with database.read() as connection:
         return executions.find(connection, execution_id)

@@ -423,7 +423,8 @@ def test_no_operation_leaves_the_table(database: Database) -> None:
         epoch, owner = row.epoch, row.owner or OWNER
         claim = {"id": row.id, "epoch": epoch, "owner": owner}
         ops: list[object] = [
-            settle(row, owner=owner, state=s) for s in sorted(moves._SETTLE.targets)
+            settle(row, owner=owner, state=state)
+            for state in sorted(states.SETTLED - {State.CANCELLED})
         ]
         ops += [executions.Start(id=row.id, epoch=e, owner=OWNER, now=NOW) for e in (0, 99)]
         ops += [executions.Requeue(row.id, epoch, owner, NOW, "r")]
