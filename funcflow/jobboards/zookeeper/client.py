@@ -2,50 +2,20 @@
 
 from __future__ import annotations
 
-import select
-from collections.abc import Sequence
+import ssl
 from typing import Any
 
 from kazoo import security
 from kazoo.client import KazooClient
-from kazoo.handlers.threading import SequentialThreadingHandler
 from kazoo.retry import KazooRetry
 from oslo_config import cfg
 
 from funcflow import errors
+from funcflow.jobboards.zookeeper import handler
 
 #: Back-off of reconnecting, in seconds, with jitter so that a restarted server is not run
 #: over by all its clients at once.
 RETRY = {"max_tries": -1, "delay": 0.05, "backoff": 2, "max_jitter": 0.5, "max_delay": 1.0}
-
-
-class Handler(SequentialThreadingHandler):  # type: ignore[misc]
-    """kazoo's own makes an epoll object, with its file descriptor, for every one of the six
-    selects of a request: a third of what a request costs."""
-
-    def select(
-        self,
-        readers: Sequence[Any],
-        writers: Sequence[Any],
-        _: Sequence[Any],
-        timeout: float | None = None,
-    ) -> tuple[list[Any], list[Any], list[Any]]:
-        poll = select.poll()
-        wanted: dict[int, int] = {}
-        for files, event in ((readers, select.POLLIN), (writers, select.POLLOUT)):
-            for file in files:
-                wanted[file.fileno()] = wanted.get(file.fileno(), 0) | event
-        for number, events in wanted.items():
-            if number < 0:
-                raise ValueError("the file is closed")
-            poll.register(number, events)
-        # Trouble (POLLERR, POLLHUP) counts as ready: the next read or write tells of it.
-        ready = dict(poll.poll(None if timeout is None else timeout * 1000))
-        return (
-            [file for file in readers if ready.get(file.fileno(), 0) & ~select.POLLOUT],
-            [file for file in writers if ready.get(file.fileno(), 0) & ~select.POLLIN],
-            [],
-        )
 
 
 class Client(KazooClient):  # type: ignore[misc]
@@ -74,18 +44,11 @@ def make(conf: cfg.ConfigOpts) -> Client:
     options: dict[str, Any] = {
         "hosts": conf.jobboard.hosts,
         "timeout": conf.jobboard.session_timeout,
-        "handler": Handler(),
+        "handler": handler.Handler(_tls(conf) if conf.jobboard.tls else None),
+        "use_ssl": conf.jobboard.tls,
         "connection_retry": KazooRetry(**RETRY),
         **_credentials(conf),
     }
-    if conf.jobboard.tls:
-        options |= {
-            "use_ssl": True,
-            "ca": conf.jobboard.tls_ca,
-            "certfile": conf.jobboard.tls_cert,
-            "keyfile": conf.jobboard.tls_key,
-            "check_hostname": True,
-        }
     return Client(**options)
 
 
@@ -112,3 +75,15 @@ def _credentials(conf: cfg.ConfigOpts) -> dict[str, Any]:
     if acl:
         options["default_acl"] = acl
     return options
+
+
+def _tls(conf: cfg.ConfigOpts) -> ssl.SSLContext:
+    """With ``tls_ca`` nobody else's signature counts."""
+    group = conf.jobboard
+    try:
+        context = ssl.create_default_context(cafile=group.tls_ca)
+        if group.tls_cert:
+            context.load_cert_chain(group.tls_cert, group.tls_key)
+    except (OSError, ssl.SSLError) as exc:
+        raise errors.ConfigError(f"[jobboard] tls_ca, tls_cert or tls_key: {exc}") from exc
+    return context
