@@ -70,17 +70,21 @@ class FormBody:
         elif kind == "application/x-www-form-urlencoded":
             raw = request.read(_MAX_FIELDS)
             try:
-                form = Form(dict(parse_pairs(raw.decode("ascii"), "form field")))
+                form = Form(dict(parse_pairs(raw.decode("ascii"), "form field", self._heeded)))
             except UnicodeDecodeError as exc:
                 raise errors.BadRequest("the form is not urlencoded", code="bad_form") from exc
         else:
             return Form(self._checked(request.json()))
         try:
-            given = {k: v for k, v in form.fields.items() if k not in self.json_only}
-            return dataclasses.replace(form, fields=self._checked(given))
+            return dataclasses.replace(form, fields=self._checked(form.fields))
         except BaseException:
             form.__exit__(None, None, None)
             raise
+
+    @property
+    def _heeded(self) -> frozenset[str]:
+        """Fields of a form that mean something; all others may be there, even twice."""
+        return frozenset(self.body.fields) - frozenset(self.json_only)
 
     def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
         decoded = dict(given)
@@ -96,7 +100,7 @@ class FormBody:
             raise errors.BadRequest("the form has no usable boundary", code="bad_form")
         limit = request.max_package
         source = request.body_stream(limit + _MAX_FIELDS)
-        reader = _Reader(self.file, limit)
+        reader = _Reader(self._heeded, self.file, limit)
         try:
             return reader.read(source, boundary)
         except (multipart.MultipartError, UnicodeError) as exc:
@@ -110,7 +114,8 @@ class FormBody:
 class _Reader:
     """Collects the parts of one multipart body."""
 
-    def __init__(self, file_name: str, file_limit: int) -> None:
+    def __init__(self, heeded: frozenset[str], file_name: str, file_limit: int) -> None:
+        self._heeded = heeded
         self._file_name = file_name
         self._file_limit = file_limit
         self._texts: dict[str, bytearray] = {}
@@ -146,7 +151,7 @@ class _Reader:
             raise errors.BadRequest(f"form field {name[:80]!r} is given twice")
         if name == self._file_name:
             self._file = cast(BinaryIO, tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115
-        else:
+        elif name in self._heeded:
             self._texts[name] = bytearray()
         return name
 
@@ -159,4 +164,5 @@ class _Reader:
         self._left -= len(data)
         if self._left < 0:
             raise too_large(_MAX_FIELDS)
-        self._texts[name] += data
+        if name in self._texts:
+            self._texts[name] += data

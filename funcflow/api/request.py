@@ -193,14 +193,16 @@ def parse_json(raw: bytes | str, what: str) -> Any:
     return value
 
 
-def parse_pairs(text: str, what: str) -> dict[str, str]:
-    """The pairs of a query or an urlencoded form, each name once."""
+def parse_pairs(text: str, what: str, heeded: frozenset[str] | None = None) -> dict[str, str]:
+    """The pairs of a query or an urlencoded form, each name once; ``heeded``: only these."""
     try:
         pairs = urllib.parse.parse_qsl(
             text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS
         )
     except ValueError as exc:
         raise errors.BadRequest(f"a {what} cannot be decoded: {exc}"[:300]) from exc
+    if heeded is not None:
+        pairs = [pair for pair in pairs if pair[0] in heeded]
     return unique_pairs(pairs, what)
 
 
