@@ -209,9 +209,6 @@ class Conductor(board_base.Listener):
                 epoch=claim.epoch,
                 owner=claim.owner,
                 started_at=now,
-                usage=dataclasses.replace(
-                    execution.usage, queue=max(0.0, now - execution.created_at)
-                ),
             )
             return self._database.write(executions.Insert(execution, True)).execution
         inserted = self._database.write(executions.Insert(execution, True))

@@ -30,6 +30,7 @@ class Ledger:
         now = time.time()
         usage = dataclasses.replace(
             execution.usage,
+            queue=max(0.0, (execution.started_at or now) - execution.created_at),
             run=outcome.run,
             cpu=outcome.cpu,
             memory_peak=outcome.memory_peak,
