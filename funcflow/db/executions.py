@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import heapq
 import json
+import random
 from collections.abc import Collection, Iterable, Sequence
 from typing import ClassVar
 
@@ -158,10 +159,11 @@ _UNPOSTED_PROJECTS = sa.text(
     ) SELECT project_id FROM waiting WHERE project_id IS NOT NULL
     """
 )
+# Answered from the index alone.
 _UNPOSTED = sa.text(
-    f"SELECT {rows.LIGHT} FROM executions"  # noqa: S608
+    "SELECT not_before, id FROM executions"
     " WHERE state = 'queued' AND NOT posted AND shard = :shard AND project_id = :project_id"
-    " AND not_before <= :now ORDER BY not_before, id LIMIT :limit"
+    " AND not_before <= :now ORDER BY not_before, id LIMIT :share"
 )
 
 
@@ -173,21 +175,41 @@ def unposted(
 
     Costs what it returns, however many are waiting.
     """
-    queues: dict[str, list[models.Execution]] = {}
-    for shard in shards:
-        asked = {"shard": shard, "now": now, "limit": limit}
-        for project_id in connection.execute(_UNPOSTED_PROJECTS, asked).scalars().all():
-            found = connection.execute(_UNPOSTED, asked | {"project_id": project_id})
-            queues.setdefault(project_id, []).extend(map(rows.to_execution, found))
-    turns: list[tuple[int, float, str, models.Execution]] = []
-    for queue in queues.values():
-        queue.sort(key=_waiting_since)
-        turns += [(turn, *_waiting_since(row), row) for turn, row in enumerate(queue)]
-    return [row for _, _, _, row in heapq.nsmallest(limit, turns, key=lambda turn: turn[:3])]
+    queues = [
+        (shard, project_id)
+        for shard in shards
+        for project_id in connection.execute(_UNPOSTED_PROJECTS, {"shard": shard}).scalars()
+    ]
+    if len(queues) > limit:
+        queues = random.sample(queues, limit)
+    waiting: dict[str, list[tuple[float, str]]] = {}
+    share = -(-limit // max(1, len(queues)))
+    while queues:
+        # Those that have more than their share may fill what others leave.
+        waiting, longer = _heads(connection, now, queues, share)
+        if not longer or sum(map(len, waiting.values())) >= limit:
+            break
+        share *= 4
+    turns = ((turn, *key) for queue in waiting.values() for turn, key in enumerate(sorted(queue)))
+    chosen = [execution_id for _, _, execution_id in heapq.nsmallest(limit, turns)]
+    query = f"SELECT {rows.LIGHT} FROM executions WHERE id {_among(connection)}"  # noqa: S608
+    found = connection.execute(sa.text(query), {"keys": _keys(connection, chosen)})
+    by_id = {row.id: rows.to_execution(row) for row in found}
+    return [by_id[execution_id] for execution_id in chosen if execution_id in by_id]
 
 
-def _waiting_since(execution: models.Execution) -> tuple[float, str]:
-    return execution.not_before, execution.id
+def _heads(
+    connection: sa.Connection, now: float, queues: Iterable[tuple[int, str]], share: int
+) -> tuple[dict[str, list[tuple[float, str]]], bool]:
+    """The oldest of each queue by project, and whether a queue has more of them."""
+    waiting: dict[str, list[tuple[float, str]]] = {}
+    longer = False
+    for shard, project_id in queues:
+        asked = {"shard": shard, "project_id": project_id, "now": now, "share": share}
+        head = [(row[0], row[1]) for row in connection.execute(_UNPOSTED, asked)]
+        longer = longer or len(head) == share
+        waiting.setdefault(project_id, []).extend(head)
+    return waiting, longer
 
 
 _OPEN = sa.text(
