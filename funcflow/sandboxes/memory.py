@@ -6,6 +6,7 @@ contract is the same as that of every driver, apart from what only a process of 
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import importlib
 import io
@@ -13,7 +14,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from oslo_config import cfg
@@ -48,8 +49,6 @@ class MemorySandbox:
         self._lock = threading.Lock()
         self._workers: dict[str, MemoryWorker] = {}
         self._started = 0
-        self._closed = False
-        _Streams.install()
 
     def start(self, spec: WorkerSpec) -> MemoryWorker:
         if not spec.trusted and not self._allow:
@@ -82,9 +81,6 @@ class MemorySandbox:
             workers = list(self._workers.values())
         for worker in workers:
             worker.kill()
-        if not self._closed:
-            self._closed = True
-            _Streams.uninstall()
 
     def _ended(self, worker: MemoryWorker) -> None:
         with self._lock:
@@ -118,7 +114,8 @@ class MemoryWorker:
         began = time.monotonic()
         _log.set(RunLog(self._load_log.append, 65_536))
         try:
-            self._load()
+            with _Streams.installed():
+                self._load()
         finally:
             _log.set(None)
         self.startup = time.monotonic() - began
@@ -138,10 +135,11 @@ class MemoryWorker:
         if self._error is not None:
             return Outcome(error=self._error)
         run = self._runs[request.execution_id] = _Run()
-        threading.Thread(target=self._run, args=(request, log, run), daemon=True).start()
-        if not run.ended.wait(request.timeout):
-            self.kill()
-            run.end(Outcome(error=verdicts.timeout(request.timeout), run=request.timeout))
+        with _Streams.installed():
+            threading.Thread(target=self._run, args=(request, log, run), daemon=True).start()
+            if not run.ended.wait(request.timeout):
+                run.end(Outcome(error=verdicts.timeout(request.timeout), run=request.timeout))
+                self.kill()
         del self._runs[request.execution_id]
         log.end()
         if run.outcome is None:
@@ -221,25 +219,30 @@ class _Streams(io.TextIOBase):
     """Stands before ``sys.stdout`` or ``sys.stderr`` and takes what runs print."""
 
     _users = 0
+    _lock = threading.Lock()
 
     def __init__(self, name: str) -> None:
         self._name = name
         self._below = getattr(sys, name)
 
     @classmethod
-    def install(cls) -> None:
-        cls._users += 1
-        for name in ("stdout", "stderr"):
-            if not isinstance(getattr(sys, name), cls):
-                setattr(sys, name, cls(name))
-
-    @classmethod
-    def uninstall(cls) -> None:
-        cls._users -= 1
-        for name in ("stdout", "stderr"):
-            stream = getattr(sys, name)
-            if cls._users == 0 and isinstance(stream, cls):
-                setattr(sys, name, stream._below)
+    @contextlib.contextmanager
+    def installed(cls) -> Iterator[None]:
+        """In place while anything runs; whoever else replaces the streams is respected."""
+        with cls._lock:
+            cls._users += 1
+            for name in ("stdout", "stderr"):
+                if not isinstance(getattr(sys, name), cls):
+                    setattr(sys, name, cls(name))
+        try:
+            yield
+        finally:
+            with cls._lock:
+                cls._users -= 1
+                for name in ("stdout", "stderr"):
+                    stream = getattr(sys, name)
+                    if cls._users == 0 and isinstance(stream, cls):
+                        setattr(sys, name, stream._below)
 
     def writable(self) -> bool:
         return True

@@ -20,13 +20,25 @@ from funcflow.sandboxes.process.logs import RunLog, Stream
 
 _LENGTH = struct.Struct(">I")
 _READ = 65536
+#: Why a channel ended whose worker takes nothing in any more.
+STUCK = "it does not read"
 _GONE = select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
 class Run:
     """One call in flight."""
 
-    __slots__ = ("answer", "deadline", "done", "frame_limit", "id", "log", "stopped", "waiter")
+    __slots__ = (
+        "answer",
+        "deadline",
+        "done",
+        "frame_limit",
+        "id",
+        "log",
+        "sent",
+        "stopped",
+        "waiter",
+    )
 
     def __init__(self, run_id: str, deadline: float, log: RunLog) -> None:
         self.id = run_id
@@ -35,6 +47,8 @@ class Run:
         self.log = log
         self.answer: dict[str, Any] | None = None
         self.done = False
+        #: Whether the worker can know of it.
+        self.sent = False
         #: Cancelled from outside.
         self.stopped = False
         self.waiter: threading.Lock | None = None
@@ -69,7 +83,8 @@ class Channel:
         with self._lock:
             self.runs[run.id] = run
         try:
-            if self._send(message, run.deadline):
+            run.sent = self._send(message, run.deadline)
+            if run.sent:
                 self._wait(run)
         finally:
             with self._lock:
@@ -87,6 +102,10 @@ class Channel:
                 run.waiter.release()
             os.eventfd_write(self._wake, 1)
             return True
+
+    def give_up(self, why: str) -> None:
+        """Nothing more is to be had from this worker."""
+        self._end(why)
 
     def hang_up(self) -> None:
         """End the conversation; whoever waits returns."""
@@ -126,7 +145,7 @@ class Channel:
             room.register(self.sock, select.POLLOUT)
             room.poll(min(left, 0.05) * 1000)
             return True
-        self._end("it does not read")
+        self._end(STUCK)
         return False
 
     def _wait(self, run: Run) -> None:

@@ -55,12 +55,12 @@ class ProcessSandbox:
         self._languages = _languages(conf)
         self.languages: Sequence[str] = tuple(self._languages)
         self._layout = cgroups.detect()
-        self._name = instances.new_name()
+        self.name = instances.new_name()
         self._home = configuration.data_dir(conf) / "sandbox"
-        self._folder = self._home / self._name
-        self._folder.mkdir(mode=0o700, parents=True)
+        self.folder = self._home / self.name
+        self.folder.mkdir(mode=0o700, parents=True)
         python = self._languages["python3"].interpreter.program
-        self._zygote = Zygote(self._name, self._folder, self._languages, python)
+        self._zygote = Zygote(self.name, self.folder, self._languages, python)
         self._networks: dict[str, Network] = {}
         self._lock = threading.Lock()
         self._workers: dict[str, tuple[ProcessWorker, int, Attachment]] = {}
@@ -125,9 +125,9 @@ class ProcessSandbox:
             worker.kill()
         self._zygote.close()
         for folder in self._layout.folders():
-            if (folder / self._name).is_dir():
-                instances.remove_groups(folder / self._name)
-        shutil.rmtree(self._folder, ignore_errors=True)
+            if (folder / self.name).is_dir():
+                instances.remove_groups(folder / self.name)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     # -- starting ----------------------------------------------------------------------
 
@@ -142,7 +142,7 @@ class ProcessSandbox:
             undo.callback(self._detach, spec, attachment)
             worker_id = f"{language.name}-{ids.new()}"
             if self._layout.version:
-                group = cgroups.Group(self._layout, self._name, worker_id)
+                group = cgroups.Group(self._layout, self.name, worker_id)
                 undo.callback(group.remove)
                 group.limit(_memory(language, limits.memory_size), self._conf.sandbox.max_pids)
             ours, theirs = socket.socketpair()
@@ -200,7 +200,7 @@ class ProcessSandbox:
         """Where a worker finds its package, for the zygote, and where it may write."""
         if self._walled:
             return {"package": str(spec.package), "work": "/tmp"}  # noqa: S108
-        work = self._folder / worker_id
+        work = self.folder / worker_id
         work.mkdir()
         return {"package": str(spec.package), "work": str(work)}
 
@@ -218,7 +218,7 @@ class ProcessSandbox:
         revision = spec.revision
         return {
             "package": "/package" if self._walled else str(spec.package),
-            "work": "/tmp" if self._walled else str(self._folder / worker_id),  # noqa: S108
+            "work": "/tmp" if self._walled else str(self.folder / worker_id),  # noqa: S108
             "entry": revision.entry,
             "environment": {**_ENVIRONMENT, **revision.environment},
             "concurrency": revision.limits.concurrency,
@@ -247,7 +247,7 @@ class ProcessSandbox:
             _, slot, attachment = self._workers.pop(worker.id)
             self._counts["ended"] += 1
         if not self._walled:
-            shutil.rmtree(self._folder / worker.id, ignore_errors=True)
+            shutil.rmtree(self.folder / worker.id, ignore_errors=True)
         self._slots.give_back(slot)
         self._detach(worker.spec, attachment)
 

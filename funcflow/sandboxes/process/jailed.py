@@ -66,13 +66,18 @@ class Jailed:
             self._tasks = tasks
         return False
 
+    def kill(self) -> None:
+        """Begin to end it; :meth:`destroy` completes that."""
+        if self._pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
     def destroy(self, after: Callable[[], None]) -> None:
         """Kill all of it, wait for the end, remove its groups, then call ``after``; idempotent."""
         with self._lock:
             if self._removed:
                 return
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+            self.kill()
             self.ended(30.0)
             if self.group is not None:
                 self.group.remove()

@@ -13,7 +13,7 @@ from typing import Any
 from funcflow import models
 from funcflow.sandboxes.base import LogSink, Outcome, Request, SandboxError, WorkerSpec
 from funcflow.sandboxes.process import verdicts
-from funcflow.sandboxes.process.channel import Channel, Run
+from funcflow.sandboxes.process.channel import STUCK, Channel, Run
 from funcflow.sandboxes.process.jailed import Jailed
 from funcflow.sandboxes.process.logs import RunLog
 
@@ -51,7 +51,12 @@ class ProcessWorker:
 
     @property
     def alive(self) -> bool:
-        return (self._alive and self._channel.ended is None) or self._load_error is not None
+        # A worker may also end between two calls, when nobody is listening to it.
+        return self._usable and (self._load_error is not None or not self.jailed.ended())
+
+    @property
+    def _usable(self) -> bool:
+        return self._alive and (self._channel.ended is None or self._load_error is not None)
 
     @property
     def pid(self) -> int:
@@ -79,7 +84,8 @@ class ProcessWorker:
         if self._killed:
             raise SandboxError("the worker was stopped while it started", code=_NOT_STARTED)
         if self._channel.ended is None:
-            self._retire()
+            self._channel.give_up("it does not load")
+            self.jailed.kill()
             return verdicts.load_error(f"the function is not loaded after {timeout:g} s")
         ending = self._ending(run.log)
         if isinstance(ending, str):
@@ -134,9 +140,9 @@ class ProcessWorker:
         if run.stopped:
             error = verdicts.cancelled()
             self._alive = False
-        elif self._killed:
-            raise SandboxError(f"worker {self.id} was stopped during the call")
-        elif self._channel.ended is None:
+        elif self._killed or (self._channel.ended == "closed" and not run.sent):
+            raise SandboxError(f"worker {self.id} was stopped or had ended before the call")
+        elif self._channel.ended in (None, STUCK):
             error = verdicts.timeout(request.timeout)
             self._alive = False
         else:
@@ -185,7 +191,7 @@ class ProcessWorker:
 
     def _enter(self) -> bool:
         with self._lock:
-            if self._killed or not self.alive:
+            if not self._usable:
                 return False
             self._users += 1
             return True
@@ -194,7 +200,7 @@ class ProcessWorker:
         """The last one out of a worker that must not be used again turns off the light."""
         with self._lock:
             self._users -= 1
-            last = self._users == 0 and not self.alive
+            last = self._users == 0 and not self._usable
         if last:
             self._destroy()
 
