@@ -1,14 +1,29 @@
+"""One embedded server for the tests that need no other."""
+
 from __future__ import annotations
 
-from typing import Any
+import tempfile
+from collections.abc import Iterator
 
 import pytest
 
 from funcflow.cli import client, transport
+from funcflow.cmd import up
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[up.Server]:
+    """The whole of funcflow on a free port, shared by all tests."""
+    with tempfile.TemporaryDirectory(prefix="funcflow-") as folder:
+        running = up.Server(up.load(up.Options(port=0, data_dir=folder)))
+        try:
+            yield running
+        finally:
+            running.stop()
 
 
 @pytest.fixture
-def empty_server(server: Any) -> Any:
+def empty_server(server: up.Server) -> up.Server:
     """The server, without what earlier tests left on it."""
     api = client.Client(transport.DirectTransport(server.url))
     for alias in api.aliases.list():
