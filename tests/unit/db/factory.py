@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from funcflow import ids, models
+from funcflow import ids, models, states
 from funcflow.db import executions, functions
 from funcflow.db.engine import Database
 
@@ -16,6 +16,7 @@ T = TypeVar("T")
 PROJECT = "project-a"
 OTHER_PROJECT = "project-b"
 OWNER = "conductor-1"
+NOW = 1_800_000_000.123456
 
 
 def execution(**fields: Any) -> models.Execution:
@@ -51,6 +52,18 @@ def dead(database: Database, **fields: Any) -> models.Execution:
     bury = executions.Bury(id=made.id, reason="poison", now=time.time())
     assert database.write(bury)
     return made
+
+
+def settle(execution: models.Execution, **fields: Any) -> executions.Settle:
+    """The outcome of the run, under its own claim unless told otherwise."""
+    defaults: dict[str, Any] = {
+        "id": execution.id,
+        "epoch": execution.epoch,
+        "owner": execution.owner,
+        "state": states.State.SUCCEEDED,
+        "now": NOW,
+    }
+    return executions.Settle(**(defaults | fields))
 
 
 def log(text: str, seq: int = 0) -> models.LogChunk:
