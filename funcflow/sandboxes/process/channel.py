@@ -88,7 +88,7 @@ class Channel:
                 self._wait(run)
         finally:
             with self._lock:
-                del self.runs[run.id]
+                self.runs.pop(run.id, None)
             run.log.end()
 
     def stop(self, run_id: str) -> bool:

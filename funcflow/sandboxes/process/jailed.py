@@ -50,21 +50,30 @@ class Jailed:
     def oom_kills(self) -> int:
         return self.group.oom_kills() if self.group else 0
 
+    def measure(self) -> tuple[float | None, int | None]:
+        """(CPU seconds, highest memory use in bytes) of all inside so far; None: no meter."""
+        with self._lock:
+            if self.group is None or self._removed:
+                return None, None
+            return self.group.cpu_seconds(), self.group.memory_peak()
+
     def leaked(self) -> bool:
         """Whether processes stay behind a finished call.
 
         One cheap look on a call that left the number of tasks as it was, a closer one otherwise.
         """
-        group = self.group
-        tasks = group.tasks() if group else None
-        if tasks is None:
-            return len(_children(self.pid)) > 1 or any(map(_children, _children(self.pid)))
-        if tasks != self._tasks:
-            assert group is not None
-            if len(group.processes()) > 2:
-                return True
-            self._tasks = tasks
-        return False
+        with self._lock:
+            if self._removed:
+                return False
+            tasks = self.group.tasks() if self.group else None
+            if self.group is None or tasks is None:
+                mine = _children(self.pid)
+                return len(mine) > 1 or any(map(_children, mine))
+            if tasks != self._tasks:
+                if len(self.group.processes()) > 2:
+                    return True
+                self._tasks = tasks
+            return False
 
     def kill(self) -> None:
         """Begin to end it; :meth:`destroy` completes that."""

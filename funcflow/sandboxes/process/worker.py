@@ -171,14 +171,9 @@ class ProcessWorker:
 
         The groups' meters cannot be forged, but tell runs apart only when one is alone.
         """
-        group = self.jailed.group
-        if group is None:
-            return cpu, peak
-        with self._lock:
-            if self.jailed.group is None:
-                return cpu, peak
-            total, highest = group.cpu_seconds(), group.memory_peak()
-            if alone and total is not None:
+        total, highest = self.jailed.measure()
+        if alone and total is not None:
+            with self._lock:
                 cpu, self._cpu = max(0.0, total - self._cpu), total
         return cpu, highest if highest is not None else peak
 

@@ -37,26 +37,47 @@ _NAMESPACES = {
 }
 
 
-def probe(real_root: bool) -> dict[str, list[Any]]:
+def uid_base() -> int | None:
+    """First of 4096 users for workers, away from everybody's; None where only we ourselves exist.
+
+    As the host's root each zygote has a range of its own; in a container they share one.
+    """
+    for line in Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines():
+        inside, _, count = map(int, line.split())
+        if os.getuid() == 0 and inside <= 0x70000000 and inside + count >= 0x80000000:
+            base = 0x70000000 + ((os.getpid() & 0xFFFF) << 12)
+        elif os.getuid() == 0 and count >= 32_768:
+            base = inside + count - 8192
+        else:
+            continue
+        return base if not _in_child(lambda base=base: _switch(base)) else None  # type: ignore[misc]
+    return None
+
+
+def _switch(owner: int) -> None:
+    os.setgroups([])
+    os.setresgid(owner, owner, owner)
+    os.setresuid(owner, owner, owner)
+
+
+def probe(base: int | None) -> dict[str, list[Any]]:
     """Try each wall in a child of its own."""
     found = {}
     for name, flag in _NAMESPACES.items():
         error = _in_child(lambda flag=flag: syscalls.unshare(flag))  # type: ignore[misc]
         found[name] = [not error, error or "own namespace"]
-    error = _in_child(lambda: _identity(real_root))
+    error = _in_child(lambda: _identity(base))
     found["user"] = [not error, error or "unprivileged, in a user namespace of its own"]
     error = _in_child(lambda: syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1))
     found["privileges"] = [not error, error or "no capabilities, no new privileges"]
     return found
 
 
-def _identity(real_root: bool) -> None:
-    if real_root:
-        os.setgroups([])
-        os.setresgid(65534, 65534, 65534)
-        os.setresuid(65534, 65534, 65534)
+def _identity(base: int | None) -> None:
+    if base is not None:
+        _switch(base)
     elif Path("/proc/self/uid_map").read_text(encoding="ascii").split()[1] == "0":
-        raise OSError(0, "user code would have the host's root as its owner")
+        raise OSError(0, "user code would belong to root")
     syscalls.unshare(syscalls.NEWUSER)
 
 
@@ -195,9 +216,7 @@ def _descriptors(fds: list[int]) -> None:
 def _become(owner: int) -> None:
     """The worker's own user, in a user namespace where it is nobody special."""
     if SETTINGS["base"] is not None:
-        os.setgroups([])
-        os.setresgid(owner, owner, owner)
-        os.setresuid(owner, owner, owner)
+        _switch(owner)
     if SETTINGS["user"]:
         syscalls.unshare(syscalls.NEWUSER)
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
@@ -211,6 +230,8 @@ def _worker(request: dict[str, Any]) -> NoReturn:
     try:
         os.close(_LIFELINE_FD)
         os.setsid()
+        # Init's end takes all along; where there is no namespace to do it, at least this one.
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
         _oom_score(500)
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -63,26 +63,18 @@ def main() -> None:
 def prepare(setup: dict[str, Any]) -> dict[str, Any]:
     """Become the ancestor of jails; returns ``{protection: [present, detail]}``."""
     found: dict[str, list[Any]] = {}
-    identity = os.getuid()
-    as_root = identity == 0
+    identity, group, base = os.getuid(), os.getgid(), jailer.uid_base()
     try:
-        syscalls.unshare(syscalls.NEWNS if as_root else syscalls.NEWUSER | syscalls.NEWNS)
-        nested = not as_root
+        base = _own_mounts(base, identity, group)
     except OSError as exc:
-        try:
-            syscalls.unshare(syscalls.NEWUSER | syscalls.NEWNS)
-            nested = True
-        except OSError:
-            found["files"] = [False, f"no mount namespace: {_say(exc)}"]
-            nested = False
-    if nested:
-        jailer.map_identity(0, identity, os.getgid() if identity else 0)
+        # What a worker needs is where only we may read: it has to be us.
+        found["files"], base = [False, f"no mount namespace: {_say(exc)}"], None
     if "files" not in found:
         found["files"] = _roots(setup["roots"])
-    found |= jailer.probe(as_root and not nested)
+    found |= jailer.probe(base)
     found["syscalls"] = _filter()
     jailer.SETTINGS.update(
-        base=_uid_base() if as_root and not nested else None,
+        base=base,
         flags=jailer.namespace_flags(found),
         files=found["files"][0],
         user=found["user"][0],
@@ -97,9 +89,17 @@ def prepare(setup: dict[str, Any]) -> dict[str, Any]:
     return {"protections": found}
 
 
-def _uid_base() -> int:
-    """Workers' users on the host: 4096 per zygote, in a range nobody else uses."""
-    return 0x70000000 + ((os.getpid() & 0xFFFF) << 12)
+def _own_mounts(base: int | None, identity: int, group: int) -> int | None:
+    """Mounts of our own, as root or, failing that, as root of a user namespace; the new base."""
+    if base is not None:
+        try:
+            syscalls.unshare(syscalls.NEWNS)
+            return base
+        except PermissionError:
+            pass  # root of a container, without the right to mount
+    syscalls.unshare(syscalls.NEWUSER | syscalls.NEWNS)
+    jailer.map_identity(0, identity, group)
+    return None
 
 
 def _roots(roots: dict[str, Any]) -> list[Any]:
