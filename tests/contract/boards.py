@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import abc
+import contextlib
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from kazoo.client import KazooClient
 
 from funcflow import conf as funcflow_conf
@@ -20,6 +23,7 @@ from funcflow.jobboards.embedded import sessions as embedded_sessions
 from tests import waiting
 
 SHARDS = 4
+KINDS = ["embedded", "embedded-apart", "zookeeper"]
 
 
 class Recorder(base.Listener):
@@ -44,7 +48,7 @@ class Recorder(base.Listener):
         self.topics.append(topic)
 
 
-class Place:
+class Place(abc.ABC):
     """Makes boards that share one server or file, and stops them at the end."""
 
     def __init__(self, **overrides: dict[str, object]) -> None:
@@ -52,8 +56,9 @@ class Place:
         self.overrides = overrides
         self.started: list[Any] = []
 
+    @abc.abstractmethod
     def make(self) -> Any:
-        raise NotImplementedError
+        """A board that is not started yet."""
 
     def conf(self, **options: object) -> Any:
         overrides = {group: dict(values) for group, values in self.overrides.items()}
@@ -72,9 +77,9 @@ class Place:
             waiting.until(sees_itself, what="the member to see itself")
         return board
 
+    @abc.abstractmethod
     def lose(self, board: Any) -> None:
         """End the board's session behind its back."""
-        raise NotImplementedError
 
     def close(self) -> None:
         for board in self.started:
@@ -121,6 +126,26 @@ class ZookeeperPlace(Place):
         thief.start()
         thief.stop()
         thief.close()
+
+
+@contextlib.contextmanager
+def place(request: pytest.FixtureRequest, folder: Path) -> Iterator[Place]:
+    """The place that a fixture's parameter, one of ``KINDS``, names."""
+    if request.param == "zookeeper":
+        a_place: Place = ZookeeperPlace(request.getfixturevalue("zookeeper"))
+    else:
+        a_place = EmbeddedPlace(folder, apart=request.param == "embedded-apart")
+    try:
+        yield a_place
+    finally:
+        a_place.close()
+
+
+def see(board: Any, tickets: list[base.Ticket]) -> None:
+    """Wait until exactly these are known to be free, oldest first."""
+    wanted = sorted(tickets, key=lambda ticket: ticket.execution_id)
+    every = range(board.shards)
+    waiting.until(lambda: board.waiting(every) == wanted, what=f"{len(wanted)} free jobs")
 
 
 def ticket(function_id: str | None = None, project_id: str | None = None) -> base.Ticket:

@@ -16,21 +16,10 @@ from tests import waiting
 from tests.contract import boards
 
 
-@pytest.fixture(params=["embedded", "embedded-apart", "zookeeper"])
+@pytest.fixture(params=boards.KINDS)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[boards.Place]:
-    if request.param == "zookeeper":
-        a_place: boards.Place = boards.ZookeeperPlace(request.getfixturevalue("zookeeper"))
-    else:
-        a_place = boards.EmbeddedPlace(tmp_path, apart=request.param == "embedded-apart")
-    yield a_place
-    a_place.close()
-
-
-def see(board: Any, tickets: list[base.Ticket]) -> None:
-    """Wait until exactly these are known to be free, oldest first."""
-    wanted = sorted(tickets, key=lambda ticket: ticket.execution_id)
-    every = range(board.shards)
-    waiting.until(lambda: board.waiting(every) == wanted, what=f"{len(wanted)} free jobs")
+    with boards.place(request, tmp_path) as a_place:
+        yield a_place
 
 
 def test_it_is_a_board(place: boards.Place) -> None:
@@ -61,7 +50,7 @@ def test_posting_twice_leaves_one_job(place: boards.Place) -> None:
     board.post(tickets[:3])
     board.post(tickets)
     board.post(tickets)
-    see(board, tickets)
+    boards.see(board, tickets)
     shards = range(board.shards)
     assert sorted(i for n in shards for i in board.posted(n)) == [t.execution_id for t in tickets]
 
@@ -103,7 +92,7 @@ def test_claim_is_exclusive(place: boards.Place) -> None:
     assert one.claim(tickets) == []
     assert all(one.holds(claim) for claim in won)
     assert all(claim.owner in {member.name for member in one.members()} for claim in won)
-    see(two, [])
+    boards.see(two, [])
 
 
 def test_members_racing_for_claims_win_each_once(place: boards.Place) -> None:
@@ -140,10 +129,10 @@ def test_post_claimed_is_all_or_nothing(place: boards.Place) -> None:
     board.post([tickets[1]])
     with pytest.raises(errors.Conflict):
         board.post_claimed(tickets)
-    see(board, [tickets[1]])
+    boards.see(board, [tickets[1]])
     claims = board.post_claimed([tickets[0], tickets[2]])
     assert [claim.ticket for claim in claims] == [tickets[0], tickets[2]]
-    see(board, [tickets[1]])
+    boards.see(board, [tickets[1]])
 
 
 def test_consume_removes_and_a_new_job_has_a_greater_epoch(place: boards.Place) -> None:
@@ -180,7 +169,7 @@ def test_released_jobs_can_be_claimed_at_once(place: boards.Place) -> None:
     one, two = place.board(), place.board(listener=listener)
     tickets = boards.tickets(5)
     claims = one.post_claimed(tickets)
-    see(two, [])
+    boards.see(two, [])
     listener.jobs.clear()
     one.release(claims)
     again = two.claim(tickets)
@@ -197,127 +186,6 @@ def test_discard_removes_only_what_is_free(place: boards.Place) -> None:
     assert free.execution_id not in board.posted(board.shard_of(free.function_id))
     assert taken.execution_id in board.posted(board.shard_of(taken.function_id))
     assert board.holds(claim)
-
-
-def test_stop_gives_back_at_once(place: boards.Place) -> None:
-    one, two = place.board(), place.board()
-    tickets = boards.tickets(4)
-    claims = one.post_claimed(tickets)
-    one.stop()
-    see(two, tickets)
-    assert not any(one.holds(claim) for claim in claims)
-    assert len(two.claim(tickets)) == 4
-    waiting.until(lambda: len(two.members()) == 1, what="the other member gone")
-
-
-def test_a_lost_session_voids_its_claims(place: boards.Place) -> None:
-    listener = boards.Recorder()
-    one, two = place.board(listener=listener), place.board()
-    tickets = boards.tickets(3)
-    claims = one.post_claimed(tickets)
-    place.lose(one)
-    waiting.until(lambda: listener.sessions == [True, False, True], what="a new session")
-    assert not any(one.holds(claim) for claim in claims)
-    see(two, tickets)
-    again = two.claim(tickets)
-    assert all(new.epoch > old.epoch for new, old in zip(again, claims, strict=True))
-    one.consume(claims)  # the zombie's: leaves the others' claims alone
-    one.release(claims)
-    assert all(two.holds(claim) for claim in again)
-    assert one.claim(tickets) == []
-
-
-def test_a_lost_session_joins_and_watches_again(place: boards.Place) -> None:
-    listener = boards.Recorder()
-    one, two = place.board(listener=listener), place.board(serve=False)
-    [me] = one.members()
-    place.lose(one)
-    waiting.until(lambda: listener.sessions == [True, False, True], what="a new session")
-    waiting.until(lambda: two.members() == (me,), what="the member to be back")
-    waiting.until(lambda: one.own_shards() == list(range(one.shards)), what="all shards")
-    listener.jobs.clear()
-    ticket = boards.ticket()
-    two.post([ticket])
-    assert listener.jobs.wait(10)
-    see(one, [ticket])
-    two.announce("after")
-    waiting.until(lambda: "after" in listener.topics, what="the announcement")
-    [claim] = one.claim([ticket])
-    assert one.holds(claim)
-
-
-def test_consuming_a_void_claim_removes_the_free_job(place: boards.Place) -> None:
-    listener = boards.Recorder()
-    board = place.board(listener=listener)
-    ticket = boards.ticket()
-    [claim] = board.post_claimed([ticket])
-    place.lose(board)
-    waiting.until(lambda: listener.sessions == [True, False, True], what="a new session")
-    board.consume([claim])
-    assert board.posted(board.shard_of(ticket.function_id)) == set()
-
-
-def test_members_are_seen_and_share_the_shards(place: boards.Place) -> None:
-    listener = boards.Recorder()
-    members = [place.board(listener=listener), place.board(), place.board()]
-    poster = place.board(serve=False)
-    for board in [*members, poster]:
-        waiting.until(lambda board=board: len(board.members()) == 3, what="three members")
-    names = [member.name for member in poster.members()]
-    assert names == sorted(names)
-    assert {member.address for member in poster.members()} == {"127.0.0.1:1"}
-    assert {member.capacity for member in poster.members()} == {4}
-    owned = [shard for board in members for shard in board.own_shards()]
-    assert sorted(owned) == list(range(boards.SHARDS))
-    assert poster.own_shards() == []
-    listener.members.clear()
-    members[2].stop()
-    assert listener.members.wait(10)
-    waiting.until(
-        lambda: sorted(s for b in members[:2] for s in b.own_shards()) == list(range(4)),
-        what="the rest to take over its shards",
-    )
-
-
-def test_a_member_may_change_what_it_says(place: boards.Place) -> None:
-    board, other = place.board(), place.board(serve=False)
-    [me] = board.members()
-    changed = base.Member(me.name, "127.0.0.1:2", 8)
-    board.join(changed)
-    waiting.until(lambda: other.members() == (changed,), what="the change")
-
-
-def test_foreign_shards_can_be_looked_at(place: boards.Place) -> None:
-    one, _ = place.board(), place.board()
-    waiting.until(lambda: len(one.members()) == 2, what="two members")
-    tickets = boards.tickets(30)
-    one.post(tickets)
-    foreign = [shard for shard in range(one.shards) if shard not in one.own_shards()]
-    wanted = [ticket for ticket in tickets if one.shard_of(ticket.function_id) in foreign]
-    waiting.until(lambda: one.waiting(foreign) == wanted, what="the foreign jobs")
-    mine = [ticket for ticket in tickets if ticket not in wanted]
-    waiting.until(lambda: one.waiting() == mine, what="the own jobs")
-    assert [claim.ticket for claim in one.claim(wanted[:2])] == wanted[:2]
-
-
-def test_announcements_reach_everybody(place: boards.Place) -> None:
-    listeners = [boards.Recorder(), boards.Recorder()]
-    one = place.board(listener=listeners[0])
-    place.board(serve=False, listener=listeners[1])
-    topics = [f"function:{number}" for number in range(5)] + ["a topic / with anything: ä"] * 2
-    for topic in topics:
-        one.announce(topic)
-    for listener in listeners:
-        waiting.until(lambda listener=listener: listener.topics == topics, what="all announcements")
-
-
-def test_earlier_announcements_are_not_heard(place: boards.Place) -> None:
-    place.board(serve=False).announce("early")
-    listener = boards.Recorder()
-    board = place.board(serve=False, listener=listener)
-    board.announce("late")
-    waiting.until(lambda: listener.topics, what="the announcement")
-    assert listener.topics == ["late"]
 
 
 def test_a_stopped_board_says_so(place: boards.Place) -> None:
@@ -347,7 +215,7 @@ def test_a_large_batch_is_one_call(place: boards.Place) -> None:
     board = place.board()
     tickets = boards.tickets(700)
     board.post(tickets)
-    see(board, tickets)
+    boards.see(board, tickets)
     claims = board.claim(tickets)
     assert [claim.ticket for claim in claims] == tickets
     board.consume(claims)

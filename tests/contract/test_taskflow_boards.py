@@ -31,12 +31,8 @@ SHARD = 1
 
 @pytest.fixture(params=["embedded", "zookeeper"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[boards.Place]:
-    if request.param == "zookeeper":
-        a_place: boards.Place = boards.ZookeeperPlace(request.getfixturevalue("zookeeper"))
-    else:
-        a_place = boards.EmbeddedPlace(tmp_path, apart=False)
-    yield a_place
-    a_place.close()
+    with boards.place(request, tmp_path) as a_place:
+        yield a_place
 
 
 @pytest.fixture

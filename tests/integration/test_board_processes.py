@@ -21,11 +21,9 @@ from tests.contract import boards
 class Process:
     """A running :mod:`tests.integration.board_member`."""
 
-    def __init__(self, place: boards.Place, driver: str) -> None:
-        overrides = {group: dict(values) for group, values in place.overrides.items()}
-        overrides["jobboard"]["driver"] = driver
+    def __init__(self, place: boards.Place) -> None:
         self.popen = subprocess.Popen(
-            [sys.executable, "-m", "tests.integration.board_member", json.dumps(overrides)],
+            [sys.executable, "-m", "tests.integration.board_member", json.dumps(place.overrides)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -62,24 +60,15 @@ class Process:
 
 
 @pytest.fixture(params=["embedded", "zookeeper"])
-def driver(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[boards.Place]:
+    with boards.place(request, tmp_path) as a_place:
+        a_place.overrides["jobboard"] |= {"driver": request.param, "session_timeout": 2.0}
+        yield a_place
 
 
 @pytest.fixture
-def place(driver: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[boards.Place]:
-    if driver == "zookeeper":
-        a_place: boards.Place = boards.ZookeeperPlace(request.getfixturevalue("zookeeper"))
-    else:
-        a_place = boards.EmbeddedPlace(tmp_path, apart=True)
-    a_place.overrides["jobboard"]["session_timeout"] = 2.0
-    yield a_place
-    a_place.close()
-
-
-@pytest.fixture
-def member(place: boards.Place, driver: str) -> Iterator[Process]:
-    process = Process(place, driver)
+def member(place: boards.Place) -> Iterator[Process]:
+    process = Process(place)
     yield process
     process.close()
 

@@ -29,6 +29,8 @@ LOG = logging.getLogger(__name__)
 SECOND = 10**9
 #: Seconds between looks at the file, with and without other processes at it.
 BUSY_POLL, IDLE_POLL = 0.01, 0.25
+#: Seconds to let a file alone that cannot be used.
+PAUSE = 1.0
 #: Announcements kept for processes that look late.
 KEPT = 1000
 
@@ -172,6 +174,7 @@ class Hub:
         pause = self._poll
         while not self._closed.wait(pause):
             started = time.monotonic()
+            trouble = 0.0
             try:
                 with self.lock:
                     if started >= beat_at:
@@ -182,9 +185,10 @@ class Hub:
                 self._revive()
             except sqlite3.Error:
                 LOG.exception("The board's file cannot be used just now")
+                trouble = PAUSE
             except Exception:
                 LOG.exception("A listener of the board failed")
-            pause = max(self._poll, 5 * (time.monotonic() - started))
+            pause = max(self._poll, trouble, 5 * (time.monotonic() - started))
 
     def _beat(self) -> None:
         """Renew our leases, end those of the dead."""

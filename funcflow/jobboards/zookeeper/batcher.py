@@ -79,8 +79,11 @@ class Batcher:
         try:
             _Run(self._link, self._doubtful).do(todo)
         except BaseException as exc:
+            # Ours, or an interrupt of the leading thread: nobody knows what was done.
+            self._doubtful([step for step in todo if step.locks and step.czxid is None])
+            unknown = errors.Unavailable(f"the call was broken off: {type(exc).__name__}")
             for step in todo:
-                step.error = step.error or exc
+                step.error = step.error or unknown
             raise
         finally:
             with self._lock:

@@ -6,6 +6,7 @@ step at fault decides what that means, and the rest is sent again.
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from funcflow.jobboards.zookeeper.link import Session
 LOCK = zookeeper_layout.LOCK
 
 
-class Step:
+class Step(abc.ABC):
     """``error`` and, for claims, ``czxid`` are its outcome once it was run."""
 
     #: Whether it is void when the session changes before it was done.
@@ -37,12 +38,12 @@ class Step:
         self.in_doubt = False
         #: What it is bound to; None: whichever it is first sent in.
         self.session: Session | None = None
-        self.error: BaseException | None = None
+        self.error: Exception | None = None
         self.czxid: int | None = None
 
+    @abc.abstractmethod
     def write(self, multi: Any) -> None:
         """Add the operations."""
-        raise NotImplementedError
 
     def stamp(self, multi: Any) -> None:
         """Add a write to the lock just created, whose stat tells the zxid of the multi: the

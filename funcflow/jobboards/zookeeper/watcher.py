@@ -103,6 +103,8 @@ class Watcher:
                     return
             try:
                 self._list(due)
+            except zookeeper_link.AWAY:
+                self._later(due)
             except Exception:
                 LOG.exception("listing failed")
                 self._later(due)
