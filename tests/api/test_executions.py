@@ -388,3 +388,18 @@ def test_a_client_that_goes_away(api: Api, url: str, sleeper: str, unique: str) 
     again = api("POST", "/v1/executions", call, headers={"Idempotency-Key": unique})
     assert (again.status, again.json["id"]) == (200, rows[0]["id"])
     assert again.json["state"] == "succeeded"
+
+
+def test_cancel_races_with_the_end(api: Api, sleeper: str) -> None:
+    """Whoever comes first, the execution ends once and stays as it ended."""
+    ends = []
+    for _ in range(20):
+        execution_id = start(api, sleeper, {"seconds": 0.02})
+        path = f"/v1/executions/{execution_id}"
+        until(lambda path=path: api("GET", path).json["attempts"], what="the run")  # type: ignore[misc]
+        answer = api("POST", f"{path}/cancel")
+        state = settled(api, execution_id)["state"]
+        assert (answer.status, state) in ((200, "cancelled"), (409, "succeeded"))
+        ends.append((path, state))
+    for path, state in ends:
+        assert api("GET", path).json["state"] == state

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.api.client import Api, form, zipped
+from tests.waiting import until
 
 SOURCE = "def main(**rest):\n    return rest\n"
 PACKAGE = zipped(main_py=SOURCE)
@@ -139,6 +140,21 @@ def test_bad_packages(api: Api, package: bytes, error_code: str) -> None:
     )  # fmt: skip
 
 
+def test_a_bomb(api: Api) -> None:
+    """A small archive that would fill the disk is refused while it is looked at."""
+    bomb = zipped(main_py=SOURCE, data_bin="0" * 200_000_000)
+    assert len(bomb) < 1_000_000
+    answer = api.upload("POST", "/v1/functions", bomb, runtime="python3", code=code())
+    assert answer.status in (400, 413)
+
+
+def test_a_package_that_is_too_long(api: Api) -> None:
+    """413 before anything is kept."""
+    huge = zipped(main_py=SOURCE) + b"\0" * 50 * 1024 * 1024
+    answer = api.upload("POST", "/v1/functions", huge, runtime="python3", code=code())
+    assert (answer.status, answer.code) == (413, "too_large")
+
+
 def test_checksums(api: Api, unique: str) -> None:
     """A wrong one is refused, also for a change; the same again is no change."""
     refused(
@@ -228,6 +244,24 @@ def test_delete(api: Api, unique: str) -> None:
     for gone in (path, f"{path}/versions", f"{path}/versions/1"):
         refused(api("GET", gone), 404, "not_found")
     refused(api("DELETE", path), 404, "not_found")
+
+
+def test_what_runs_goes_on(api: Api, unique: str) -> None:
+    """Deleting or changing a function does not touch its runs."""
+    source = "import time\n\ndef main():\n    time.sleep(1)\n    return 1\n"
+    made = api.function(source, name=unique, timeout=20)
+    call = {"function_id": made["id"], "sync": False}
+    running = [api("POST", "/v1/executions", call).json["id"] for _ in range(2)]
+    api("PUT", f"/v1/functions/{made['id']}", {"source": "def main():\n    return 2\n"})
+    assert api("DELETE", f"/v1/functions/{made['id']}").status == 204
+    for execution_id in running:
+        path = f"/v1/executions/{execution_id}"
+        until(
+            lambda path=path: api("GET", path).json["state"] == "succeeded",  # type: ignore[misc]
+            what="the run",
+        )
+        assert json.loads(api("GET", path).json["result"])["output"] == 1
+    assert api("POST", "/v1/executions", call).status == 404
 
 
 def test_names(api: Api, unique: str) -> None:
