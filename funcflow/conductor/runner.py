@@ -123,7 +123,9 @@ class Runner:
 
     def requeue(self, execution: models.Execution) -> bool:
         """Give a run up so that somebody else does it; its attempt is not counted."""
-        return self._database.write(self._requeue(execution, "drained", 0.0, count=False))
+        # The delay lets our own job leave the board before the next one is posted.
+        delay = self._policy.delay(1)
+        return self._database.write(self._requeue(execution, "drained", delay, count=False))
 
     # -- one attempt ----------------------------------------------------------------------
 

@@ -22,8 +22,9 @@ from funcflow.stores import base as store_base
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds between looks at the backlog in the database.
+#: Seconds between looks at the backlog in the database: while there is one, and otherwise.
 FEED = 0.1
+LOOK = 0.25
 #: Rows posted, purged or checked in one go.
 BATCH = 500
 
@@ -71,24 +72,29 @@ class Sweeper:
 
     def _run(self) -> None:
         next_sweep = 0.0
-        while not self._stopping.wait(FEED):
-            steps: list[Callable[[], object]] = [self.feed]
+        pause = LOOK
+        while not self._stopping.wait(pause):
+            pause = FEED if self._try(self.feed) else LOOK
             if time.monotonic() >= next_sweep:
                 next_sweep = time.monotonic() + self._times.interval
-                steps += [
+                for step in (
                     self.stop_cancelled,
                     self.repost,
                     self.expire,
                     self.purge,
                     self._pools.tick,
-                ]
-            for step in steps:
-                try:
-                    step()
-                except errors.FuncflowError as exc:
-                    LOG.warning("sweeping goes on later: %s", exc)
-                except Exception:
-                    LOG.exception("sweeping failed in %s", getattr(step, "__name__", step))
+                ):
+                    self._try(step)
+
+    def _try(self, step: Callable[[], object]) -> object:
+        """One step; what goes wrong is logged and tried again at its next turn."""
+        try:
+            return step()
+        except errors.FuncflowError as exc:
+            LOG.warning("sweeping goes on later: %s", exc)
+        except Exception:
+            LOG.exception("sweeping failed in %s", getattr(step, "__name__", step))
+        return None
 
     def feed(self) -> int:
         """Post queued rows that have no job yet and are due; how many."""
