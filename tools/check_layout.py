@@ -35,6 +35,8 @@ _COMMANDS = "funcflow.cli"
 _FROZEN = "migrations/versions"
 _UNFINISHED = re.compile(r"\b(?:TODO|FIXME|XXX)\b|raise NotImplementedError\b(?!\()")
 _ELSEWHERE = re.compile(r"\.\./shared\b|/work/|/root/|/home/")
+#: Tests that look outside on purpose: at published cases, and into the host as an attacker.
+_OUTWARD = {("tests", "conformance"), ("tests", "functions")}
 _THIS = Path("tools/check_layout.py")
 
 
@@ -63,7 +65,7 @@ def finished(root: Path) -> Iterator[str]:
         for number, line in enumerate((root / path).read_text().splitlines(), 1):
             if found := _UNFINISHED.search(line):
                 yield f"{path}:{number}: {found[0]}"
-            if "conformance" not in path.as_posix() and (found := _ELSEWHERE.search(line)):
+            if path.parts[:2] not in _OUTWARD and (found := _ELSEWHERE.search(line)):
                 yield f"{path}:{number}: names a place outside the project: {found[0]}"
 
 
