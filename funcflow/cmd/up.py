@@ -65,6 +65,7 @@ class Server:
     def stop(self) -> None:
         """Drain: no new connections, answers for those that wait, then everything else."""
         self._http.accepting = False
+        self._api.stop()
         self._conductor.drain()
         deadline = time.monotonic() + self._conf.conductor.drain
         while self._busy() and time.monotonic() < deadline:
@@ -104,7 +105,8 @@ class Server:
             submitter=submitter,
             control=self._conductor,
         )
-        self._serve(app.make_app(parts_of_api))
+        self._api = app.make_app(parts_of_api)
+        self._serve(self._api)
 
     def _serve(self, application: object) -> None:
         api = self._conf.api

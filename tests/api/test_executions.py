@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.client import Answer, Api
+from tests.api.client import Api
 from tests.waiting import until
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
@@ -321,56 +321,6 @@ def test_the_log(api: Api, hello: str) -> None:
     assert first == f"Start execution: {execution['id']}"
     assert middle == ["hello log"]
     assert last == f"Finished execution: {execution['id']}"
-
-
-def events(text: str) -> list[tuple[str, str, Any]]:
-    """(event, id, data) of a stream."""
-    found = []
-    for block in text.split("\n\n"):
-        lines = dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
-        if "data" in lines:
-            found.append((lines["event"], lines.get("id", ""), json.loads(lines["data"])))
-    return found
-
-
-def follow(api: Api, execution_id: str, after: str | None = None) -> Answer:
-    headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": after} if after else {})
-    return api("GET", f"/v1/executions/{execution_id}/log", headers=headers)
-
-
-COUNT = """
-import time
-
-def main(to):
-    for number in range(to):
-        print("line", number, flush=True)
-        time.sleep(0.3)
-"""
-
-
-def test_following_a_log(api: Api) -> None:
-    """Pieces arrive in order while it runs, then its end; a cut stream goes on where it was."""
-    execution_id = start(api, str(api.function(COUNT, timeout=30)["id"]), {"to": 4})
-    answer = follow(api, execution_id)
-    assert answer.headers["Content-Type"] == "text/event-stream"
-    *pieces, (name, _, end) = events(answer.text)
-    assert "".join(data["text"] for _, _, data in pieces) == "".join(
-        f"line {n}\n" for n in range(4)
-    )
-    assert {name for name, _, _ in pieces} == {"log"}
-    assert {data["stream"] for _, _, data in pieces} == {"stdout"}
-    assert (name, end) == ("end", {"state": "succeeded", "status": "success"})
-    assert len(pieces) > 1, "it was followed, not read at the end"
-    rest = events(follow(api, execution_id, pieces[0][1]).text)
-    assert rest == [*pieces[1:], ("end", "", end)]
-
-
-def test_a_bad_place_in_a_log(api: Api, hello: str) -> None:
-    """Last-Event-ID must be one of ours."""
-    execution_id = api.run(hello)["id"]
-    assert follow(api, execution_id, "seven").status == 400
-    assert api("GET", f"/v1/executions/{execution_id}/log?follow=perhaps").status == 400
-    assert api("GET", f"/v1/executions/{execution_id}/log?follow=true").status == 200
 
 
 def test_a_client_that_goes_away(api: Api, url: str, sleeper: str, unique: str) -> None:
