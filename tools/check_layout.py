@@ -70,7 +70,8 @@ def finished(root: Path) -> Iterator[str]:
 
 
 def tests_mirror_code(root: Path) -> Iterator[str]:
-    """``tests/unit/a/test_b.py`` is about ``funcflow/a/b`` (or another package's)."""
+    """``tests/unit/a/test_b.py`` is about ``b`` somewhere in ``funcflow/a`` (or another
+    package's)."""
     for mirror in MIRRORS:
         base = root / "tests" / mirror
         for path in sorted(base.rglob("test_*.py")):
@@ -90,7 +91,11 @@ def _subjects(mirror: str, about: Path) -> Iterator[Path]:
 
 
 def _exists(root: Path, module: Path) -> bool:
-    return (root / module).with_suffix(".py").is_file() or (root / module).is_dir()
+    path = root / module
+    if path.is_dir() or path.with_suffix(".py").is_file():
+        return True
+    # A driver may be a folder of modules.
+    return len(module.parts) > 2 and any(path.parent.rglob(f"{path.name}.py"))
 
 
 def seams_have_contracts(root: Path) -> Iterator[str]:
