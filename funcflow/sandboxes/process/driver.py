@@ -5,8 +5,8 @@ Loaded by the conductor through the entry point ``process`` of ``funcflow.sandbo
 
 from __future__ import annotations
 
+import collections
 import contextlib
-import itertools
 import os
 import shutil
 import socket
@@ -64,7 +64,7 @@ class ProcessSandbox:
         self._networks: dict[str, Network] = {}
         self._lock = threading.Lock()
         self._workers: dict[str, tuple[ProcessWorker, int, Attachment]] = {}
-        self._slots = Slots()
+        self._slots = Slots(SLOTS)
         self._readable: set[Path] = set()
         self._counts = dict.fromkeys(("started", "failed", "ended"), 0)
         self._closed = False
@@ -100,6 +100,10 @@ class ProcessSandbox:
         worker.startup = time.monotonic() - began
         self._count("started")
         return worker
+
+    @property
+    def zygote_pid(self) -> int | None:
+        return self._zygote.pid
 
     def protections(self) -> Sequence[Protection]:
         return protections.survey(self._zygote.ensure(), self._layout)
@@ -272,24 +276,18 @@ class ProcessSandbox:
 class Slots:
     """Small numbers, each held by one live worker: its user on the host derives from it."""
 
-    def __init__(self) -> None:
-        self._next = itertools.count()
-        self._taken: set[int] = set()
-        self._lock = threading.Lock()
+    def __init__(self, count: int) -> None:
+        self._free = collections.deque(range(count))
 
     def take(self) -> int:
-        with self._lock:
-            for slot in self._next:
-                if slot % SLOTS not in self._taken:
-                    self._taken.add(slot % SLOTS)
-                    return slot % SLOTS
-                if len(self._taken) >= SLOTS:
-                    raise SandboxError("too many workers", code="no_capacity")
-        raise AssertionError("count never ends")
+        """The one unused for longest."""
+        try:
+            return self._free.popleft()
+        except IndexError:
+            raise SandboxError("too many workers", code="no_capacity") from None
 
     def give_back(self, slot: int) -> None:
-        with self._lock:
-            self._taken.discard(slot)
+        self._free.append(slot)
 
 
 def _languages(conf: cfg.ConfigOpts) -> dict[str, Language]:

@@ -26,6 +26,7 @@ class Jailed:
         self._lifeline = lifeline
         self.group = group
         self._tasks = -1
+        self._words: dict[str, object] = {}
         self._lock = threading.Lock()
         self._removed = False
         os.set_blocking(lifeline, False)
@@ -40,12 +41,11 @@ class Jailed:
 
     def last_words(self) -> dict[str, object]:
         """What init reported: ``{"status": exit code}``, ``{"error": …}``, or nothing."""
-        try:
-            data = os.read(self._lifeline, 65536)
-            report = json.loads(data) if data else {}
-        except (OSError, ValueError):
-            return {}
-        return report if isinstance(report, dict) else {}
+        with self._lock:
+            if not self._words and not self._removed:
+                with contextlib.suppress(OSError, ValueError):
+                    self._words = json.loads(os.read(self._lifeline, 65536))
+            return self._words
 
     def oom_kills(self) -> int:
         return self.group.oom_kills() if self.group else 0
