@@ -171,6 +171,8 @@ def parse(url: str) -> sa.URL:
 
 
 def _engine(url: sa.URL, busy: float = _BUSY, **options: Any) -> sa.Engine:
+    # What users send must not get into messages and logs.
+    options["hide_parameters"] = True
     if url.get_backend_name() == "sqlite":
         engine = sa.create_engine(
             url, connect_args={"check_same_thread": False, "timeout": busy}, **options

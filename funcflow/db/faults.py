@@ -69,10 +69,11 @@ def unavailable(exc: BaseException) -> errors.Unavailable:
     return errors.Unavailable(f"the database is away: {_original(exc)}", retry_after=2.0)
 
 
-def commit(connection: sa.Connection, transaction: sa.RootTransaction, *, certain: bool) -> None:
-    """Commit. ``certain``: on a lost connection raise :class:`CommitInDoubt`, so that
-    :func:`committed` can tell the outcome (operations that may be applied twice need not)."""
-    if not certain or connection.dialect.name != "postgresql":
+def commit(transaction: sa.RootTransaction) -> None:
+    """Commit; on a lost connection raise :class:`CommitInDoubt`, so that :func:`committed` can
+    tell the outcome. Operations that may be applied twice need not know it."""
+    connection = transaction.connection
+    if connection.dialect.name != "postgresql":
         transaction.commit()
         return
     number = connection.exec_driver_sql("SELECT pg_current_xact_id()::text").scalar_one()

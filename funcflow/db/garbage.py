@@ -5,12 +5,14 @@ Called by the sweeper.
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import sqlalchemy as sa
 
 from funcflow.db import revisions, tables
+from funcflow.db.engine import Database
 
 #: Seconds a revision is kept after latest and all versions left it: time enough for whoever
 #: has just read which revision to run.
@@ -51,10 +53,51 @@ def collect(
         connection.execute(
             sa.delete(_r).where(_r.c.function_id == row.function_id, _r.c.number == row.number)
         )
-    kept = connection.execute(
-        sa.select(_r.c.digest).where(_r.c.digest.in_(digests)).distinct()
-    ).scalars()
-    unused = sorted(set(digests).difference(kept))
+    unused = sorted(set(digests).difference(_referenced(connection, *digests)))
     for digest in unused:
         delete(digest)
     return unused
+
+
+class Orphans:
+    """Packages that were stored for a function that was refused then. Keeps in mind since when
+    it has seen each, so use one object for the life of a process."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._seen: dict[str, float] = {}
+
+    def sweep(
+        self,
+        digests: Iterable[str],
+        delete: Callable[[str], None],
+        now: float | None = None,
+    ) -> int:
+        """``delete`` those of the store's ``digests`` that were orphans for ``GRACE``; how many.
+        ``now``: monotonic seconds.
+
+        :raises errors.Unavailable: the database or the store is away
+        """
+        now = time.monotonic() if now is None else now
+        stored = set(digests)
+        with self._database.read() as connection:
+            orphans = stored.difference(_referenced(connection))
+        self._seen = {digest: self._seen.get(digest, now) for digest in orphans}
+        due = sorted(digest for digest, since in self._seen.items() if now - since > GRACE)
+        for digest in due:
+            self._database.transact(functools.partial(_delete_orphan, digest, delete))
+        return len(due)
+
+
+def _delete_orphan(digest: str, delete: Callable[[str], None], connection: sa.Connection) -> None:
+    revisions.hold_package(connection, digest)
+    if digest not in _referenced(connection, digest):
+        delete(digest)
+
+
+def _referenced(connection: sa.Connection, *digests: str) -> set[str]:
+    """Digests that a revision has; of these ones, or of all."""
+    query = sa.select(_r.c.digest).where(_r.c.digest.is_not(None)).distinct()
+    if digests:
+        query = query.where(_r.c.digest.in_(digests))
+    return set(connection.execute(query).scalars())

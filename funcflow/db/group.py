@@ -197,21 +197,20 @@ class GroupCommit:
         """One transaction; when the operations fail together, each by itself."""
         ops = [item for item in items if not isinstance(item.op, Call)]
         calls = [item for item in items if isinstance(item.op, Call)]
-        with connection.begin() as transaction:
-            try:
+        try:
+            with connection.begin() as transaction:
                 self._together(connection, ops)
-            except Exception as exc:
-                if faults.is_environment(exc):
-                    raise
-                transaction.rollback()
-                calls = items
-            else:
                 self._each(connection, calls)
-                faults.commit(connection, transaction, certain=bool(calls))
+                # What may be applied twice needs no certainty.
+                commit = faults.commit if calls else sa.RootTransaction.commit
+                commit(transaction)
                 return
+        except Exception as exc:
+            if faults.is_environment(exc):
+                raise
         with connection.begin() as transaction:
-            self._each(connection, calls)
-            faults.commit(connection, transaction, certain=True)
+            self._each(connection, items)
+            faults.commit(transaction)
 
     def _together(self, connection: sa.Connection, items: list[_Item]) -> None:
         kinds: dict[type[Op[Any]], list[_Item]] = {}

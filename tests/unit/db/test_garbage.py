@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from funcflow import errors, models
+from funcflow import conf, errors, models
 from funcflow.db import executions, functions, garbage, revisions, versions
 from funcflow.db.engine import Database
+from funcflow.stores.memory import MemoryStore
 from tests.unit.db import factory
 
 NOW = 1000.0
@@ -76,3 +77,18 @@ def test_a_store_that_is_away_undoes_the_collection(database: Database) -> None:
     with pytest.raises(errors.BadRequest):
         database.transact(lambda c: garbage.collect(c, away, LATER))
     assert collect(database) == ["a" * 64]
+
+
+def test_packages_of_refused_functions_go_after_a_while(database: Database) -> None:
+    store = MemoryStore(conf.load())
+    kept, refused = store.put([b"kept"]), store.put([b"refused"])
+    late = store.put([b"late"])
+    factory.kept_function(database, digest=kept)
+    orphans = garbage.Orphans(database)
+    assert orphans.sweep(store.digests(), store.delete, NOW) == 0
+    assert orphans.sweep(store.digests(), store.delete, NOW + garbage.GRACE) == 0
+    factory.kept_function(database, digest=late)
+    assert orphans.sweep(store.digests(), store.delete, LATER) == 1
+    assert sorted(store.digests()) == sorted([kept, late])
+    with pytest.raises(errors.NotFound):
+        store.open(refused)
