@@ -11,7 +11,7 @@ import dataclasses
 import enum
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, Final, Literal, TypeVar
 
 from oslo_config import cfg
@@ -23,6 +23,7 @@ from funcflow.stores import base as store_base
 
 T = TypeVar("T")
 _CHUNK = 64 * 1024
+_HOW = 'Send a zip as the form\'s file "package", or a module as "source".'
 
 
 class Keep(enum.Enum):
@@ -57,6 +58,15 @@ class Wish:
     max_concurrency: int | Literal[Keep.KEEP] | None = KEEP
     delivery: models.Delivery | Literal[Keep.KEEP] = KEEP
     network: bool | Literal[Keep.KEEP] = KEEP
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Upload:
+    """Code that is in the store. ``chunks``: its bytes, as often as needed."""
+
+    code: dict[str, Any]
+    digest: str
+    chunks: Callable[[], Iterable[bytes]]
 
 
 class Deployer:
@@ -102,10 +112,10 @@ class Deployer:
             raise errors.BadRequest(
                 "Required param is missing. Required: {'code'}",
                 code="no_code",
-                hint='Send a zip as the form\'s file "package", or a module as "source".',
+                hint=_HOW,
             )
+        self._check(wish)
         if wish.runtime is KEEP:
-            _refuse_source(wish)
             raise errors.BadRequest('"runtime_id" must be specified.', code="no_runtime")
         runtime = self._runtime(context, wish.runtime)
         now = time.time()
@@ -124,17 +134,20 @@ class Deployer:
             ),
             created_at=now,
         )
-        revision = self._revised(blank, wish, runtime)
+        upload = self._upload(wish, blank, runtime)
+        if upload is None:
+            raise errors.BadRequest("the code is missing", code="no_code", hint=_HOW)
         made = models.Function(
             id=blank.function_id,
             name=_pick(wish.name, None),
             description=_pick(wish.description, ""),
             project_id=context.project_id,
-            revision=revision,
+            revision=_merged(blank, wish, runtime, upload),
             created_at=now,
         )
         most: int = self._limits.max_functions
         self._database.transact(lambda connection: functions.create(connection, made, most))
+        self._keep(upload)
         return made
 
     def update(
@@ -145,29 +158,30 @@ class Deployer:
         :raises errors.BadRequest: something is out of range or not a package
         :raises errors.NotFound: no such runtime, or the function is gone
         """
-        old = current.revision
-        runtime = None
-        if wish.runtime is not KEEP:
-            runtime = self._runtime(context, wish.runtime)
-            old = dataclasses.replace(old, runtime_id=runtime.id)
-        revision = self._revised(old, wish, runtime)
+        self._check(wish)
+        runtime = None if wish.runtime is KEEP else self._runtime(context, wish.runtime)
+        upload = self._upload(wish, current.revision, runtime)
         name, description = _pick(wish.name, None), _pick(wish.description, None)
 
         def write(connection: Any) -> models.Function:
             now = time.time()
-            made = current
-            if revision != current.revision:
+            # What it is now, not when it was looked at: changes at the same time are merged.
+            made = functions.locked(connection, current.id, current.project_id)
+            revision = _merged(made.revision, wish, runtime, upload)
+            if revision != made.revision:
                 made = functions.new_revision(
-                    connection, current.id, current.project_id, revision, now=now
+                    connection, made.id, made.project_id, revision, now=now
                 )
             if name is not None or description is not None:
                 made = functions.update(
-                    connection, current.id, current.project_id, now=now,
+                    connection, made.id, made.project_id, now=now,
                     name=name, description=description,
                 )  # fmt: skip
             return made
 
-        return self._database.transact(write)
+        changed = self._database.transact(write)
+        self._keep(upload)
+        return changed
 
     def _runtime(self, context: models.RequestContext, reference: str) -> models.Runtime:
         with self._database.read() as connection:
@@ -178,79 +192,92 @@ class Deployer:
             )
         return found
 
-    def _revised(
-        self, old: models.Revision, wish: Wish, runtime: models.Runtime | None
-    ) -> models.Revision:
-        """``old`` with what is wished; a new package is checked and stored."""
-        limits = models.Limits(
-            cpu=self._ranged("cpu", _pick(wish.cpu, old.limits.cpu)),
-            memory_size=self._ranged("memory", _pick(wish.memory_size, old.limits.memory_size)),
-            timeout=self._ranged("timeout", _pick(wish.timeout, old.limits.timeout)),
-            concurrency=_pick(wish.concurrency, old.limits.concurrency),
-            max_concurrency=_pick(wish.max_concurrency, old.limits.max_concurrency),
-        )
-        changed = dataclasses.replace(
-            old,
-            entry=_pick(wish.entry, old.entry),
-            environment=dict(_pick(wish.environment, old.environment)),
-            limits=limits,
-            delivery=_pick(wish.delivery, old.delivery),
-            network=_pick(wish.network, old.network),
-        )
-        _refuse_source(wish)
-        if wish.source is not None:
-            return self._with_source(changed, wish.source, runtime)
-        if wish.package is not None:
-            return self._with_package(changed, wish, wish.package)
-        if old.digest is None:
-            raise errors.BadRequest(
-                "the code is missing",
-                code="no_code",
-                hint='Send a zip as the form\'s file "package", or a module as "source".',
-            )
-        return changed
+    def _check(self, wish: Wish) -> None:
+        """What is wished is within the configured limits, and from where code can come."""
+        for name, value in (
+            ("cpu", wish.cpu),
+            ("memory", wish.memory_size),
+            ("timeout", wish.timeout),
+        ):
+            low, high = self._limits[f"min_{name}"], self._limits[f"max_{name}"]
+            if not isinstance(value, Keep) and not low <= value <= high:
+                raise errors.BadRequest(
+                    f"{name} must be between {low} and {high}", code="out_of_range"
+                )
+        if wish.code is not KEEP:
+            _check_origin(wish.code.get("source"))
 
-    def _with_package(
-        self, revision: models.Revision, wish: Wish, package: BinaryIO
-    ) -> models.Revision:
-        declared = {} if wish.code is KEEP else wish.code
-        promised = declared.get("md5sum")
-        if promised and promised == revision.code.get("md5sum"):
+    def _upload(
+        self, wish: Wish, old: models.Revision, runtime: models.Runtime | None
+    ) -> _Upload | None:
+        """The code that came with the wish, checked and stored; None: none came."""
+        if wish.source is not None:
+            return self._source(wish.source, _pick(wish.entry, old.entry), old, runtime)
+        if wish.package is None:
+            return None
+        package = wish.package
+        promised = None if wish.code is KEEP else wish.code.get("md5sum")
+        if promised and promised == old.code.get("md5sum"):
             raise errors.BadRequest(
                 "The function code checksum is not changed.", code="unchanged_code"
             )
         info = packages.inspect(package, self._package_limits)
         if promised and promised != info.md5:
             raise errors.BadRequest("Package md5 mismatch.", code="md5_mismatch")
-        package.seek(0)
         digest = self._store.put(_chunks(package))
         code = {"source": "package", "md5sum": info.md5}
-        return dataclasses.replace(revision, code=code, digest=digest)
+        return _Upload(code, digest, lambda: _chunks(package))
 
-    def _with_source(
-        self, revision: models.Revision, source: str, runtime: models.Runtime | None
-    ) -> models.Revision:
-        if runtime is None and revision.runtime_id is not None:
+    def _source(
+        self, source: str, entry: str, old: models.Revision, runtime: models.Runtime | None
+    ) -> _Upload:
+        if runtime is None and old.runtime_id is not None:
             with self._database.read() as connection:
-                runtime = runtimes.get(connection, revision.runtime_id, None)
-        language = runtime.language if runtime is not None else ""
-        data = packages.from_source(source, language, revision.entry)
+                runtime = runtimes.get(connection, old.runtime_id, None)
+        data = packages.from_source(source, runtime.language if runtime else "", entry)
         md5sum = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        code = {"source": "source", "md5sum": md5sum}
-        return dataclasses.replace(revision, code=code, digest=self._store.put([data]))
+        digest = self._store.put([data])
+        return _Upload({"source": "source", "md5sum": md5sum}, digest, lambda: [data])
 
-    def _ranged(self, name: str, value: T) -> T:
-        low, high = self._limits[f"min_{name}"], self._limits[f"max_{name}"]
-        if not low <= value <= high:
-            raise errors.BadRequest(f"{name} must be between {low} and {high}", code="out_of_range")
-        return value
+    def _keep(self, upload: _Upload | None) -> None:
+        """Store the package again if it was collected as garbage before a row pointed to it."""
+        if upload is None:
+            return
+        try:
+            self._store.open(upload.digest).close()
+        except errors.NotFound:
+            self._store.put(upload.chunks())
 
 
-def _refuse_source(wish: Wish) -> None:
-    """Code that comes from elsewhere than a package or a source text."""
-    if wish.code is KEEP:
-        return
-    source = wish.code.get("source")
+def _merged(
+    old: models.Revision,
+    wish: Wish,
+    runtime: models.Runtime | None,
+    upload: _Upload | None,
+) -> models.Revision:
+    """``old`` with what is wished."""
+    limits = models.Limits(
+        cpu=_pick(wish.cpu, old.limits.cpu),
+        memory_size=_pick(wish.memory_size, old.limits.memory_size),
+        timeout=_pick(wish.timeout, old.limits.timeout),
+        concurrency=_pick(wish.concurrency, old.limits.concurrency),
+        max_concurrency=_pick(wish.max_concurrency, old.limits.max_concurrency),
+    )
+    return dataclasses.replace(
+        old,
+        runtime_id=old.runtime_id if runtime is None else runtime.id,
+        code=old.code if upload is None else upload.code,
+        digest=old.digest if upload is None else upload.digest,
+        entry=_pick(wish.entry, old.entry),
+        environment=dict(_pick(wish.environment, old.environment)),
+        limits=limits,
+        delivery=_pick(wish.delivery, old.delivery),
+        network=_pick(wish.network, old.network),
+    )
+
+
+def _check_origin(source: object) -> None:
+    """Code may come as a package or a source text, not from elsewhere."""
     if source in ("swift", "image"):
         raise errors.BadRequest(
             f"functions from {source} cannot be run here",
@@ -269,5 +296,6 @@ def _pick(wished: T | Literal[Keep.KEEP], now: T) -> T:
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    file.seek(0)
     while chunk := file.read(_CHUNK):
         yield chunk

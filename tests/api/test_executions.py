@@ -96,9 +96,12 @@ def test_a_failed_function_is_a_created_execution(api: Api, failing: str) -> Non
 
 
 def test_messages_that_existing_clients_look_for(api: Api) -> None:
-    """The words of Qinling for a run that took too long or too many files."""
+    """The words of Qinling for a run that took too long, too much memory or too many files."""
     endless = api.function("def main():\n    while True: pass\n", timeout=1)["id"]
     assert "Function execution timeout" in json.loads(api.run(endless)["result"])["output"]
+    hog = "def main():\n    return len(bytearray(10**9))\n"
+    told = json.loads(api.run(api.function(hog, timeout=20)["id"])["result"])["output"]
+    assert told.count("Function execution failed because of too much resource consumption") == 1
     greedy = "def main():\n    return [open('/dev/null') for _ in range(2000)]\n"
     files = json.loads(api.run(api.function(greedy)["id"])["result"])["output"]
     assert "Too many open files" in files

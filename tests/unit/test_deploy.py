@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -70,16 +70,43 @@ def test_concurrent_changes_each_make_a_revision(database: Database) -> None:
     function = made.create(CONTEXT, SOURCE)
     numbers: list[int] = []
 
-    def change(seconds: int) -> None:
-        wish = deploy.Wish(timeout=float(seconds))
+    def change(wish: deploy.Wish) -> None:
         numbers.append(made.update(CONTEXT, function, wish).revision.number)
 
-    threads = [threading.Thread(target=change, args=(n,)) for n in range(10, 20)]
+    wishes = [deploy.Wish(timeout=float(n)) for n in range(10, 20)]
+    wishes += [deploy.Wish(cpu=777), deploy.Wish(network=True), deploy.Wish(entry="main.other")]
+    threads = [threading.Thread(target=change, args=(wish,)) for wish in wishes]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(numbers) == list(range(2, 12))
+    assert sorted(numbers) == list(range(2, 15))
+    with database.read() as connection:
+        last = functions.get(connection, function.id).revision
+    assert (last.limits.cpu, last.network, last.entry) == (777, True, "main.other")
+
+
+def test_a_package_that_was_collected_meanwhile_is_stored_again(database: Database) -> None:
+    """Whoever points to it last sees to it that it is there."""
+    conf = config.load()
+
+    class Forgetful(MemoryStore):
+        forgot = False
+
+        def put(self, chunks: Iterable[bytes]) -> str:
+            digest = super().put(chunks)
+            if not self.forgot:
+                self.forgot = True
+                self.delete(digest)
+            return digest
+
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("main.py", "x = 1")
+    for wish in (SOURCE, deploy.Wish(runtime="python3", package=packed)):
+        store = Forgetful(conf)
+        function = deploy.Deployer(conf, database, store).create(CONTEXT, wish)
+        assert list(store.digests()) == [function.revision.digest]
 
 
 def test_nothing_changes_without_a_change(database: Database) -> None:

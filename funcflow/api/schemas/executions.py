@@ -145,14 +145,19 @@ def result(execution: models.Execution) -> str | None:
     return _encode({"output": execution.reason or execution.state.value, "duration": duration})
 
 
+#: Words that existing clients look for, by type of error.
+_WORDS = {
+    "Timeout": "Function execution timeout",
+    "OutOfMemory": "Function execution failed because of too much resource consumption",
+}
+
+
 def text_of(error: models.FunctionError) -> str:
-    """The error in words; existing clients look for those of time and memory."""
-    if error.type == "Timeout":
-        return f"Function execution timeout. {error.message}".rstrip()
-    if error.type == "OutOfMemory":
-        told = "Function execution failed because of too much resource consumption."
-        return f"{told} {error.message}".rstrip()
-    return error.message or error.type
+    """The error in words, whichever driver found it."""
+    words = _WORDS.get(error.type, "")
+    if words in error.message:
+        return error.message or error.type
+    return f"{words}: {error.message}" if error.message else words
 
 
 def _error(error: models.FunctionError | None) -> dict[str, Any] | None:
