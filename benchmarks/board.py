@@ -1,6 +1,7 @@
 """What the jobboards cost: time and CPU of each operation, and of a drain.
 
-    python -m benchmarks.board [--hosts HOST:PORT] [--drain 10000] [--only zookeeper|embedded|stock]
+    python -m benchmarks.board [--hosts HOST:PORT] [--drain 10000] [--limit 60]
+        [--only zookeeper|embedded|stock]
 
 Without ``--hosts`` it starts a ZooKeeper of its own, which waits for the disk. CPU is that
 of this process; ZooKeeper's own is not in it.
@@ -18,6 +19,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from taskflow import exceptions
+from taskflow.jobs.backends.impl_zookeeper import ZookeeperJobBoard as Stock
 
 from funcflow import conf as funcflow_conf
 from funcflow import ids
@@ -115,29 +119,31 @@ def drain_board(name: str, board: Any, count: int) -> None:
     report(f"{name}: drain {count}", times, time.process_time() - cpu, time.perf_counter() - wall)
 
 
-def stock(hosts: str, count: int) -> None:
-    """TaskFlow's own board, the way its conductor uses it, without running any flow."""
-    from taskflow import exceptions
-    from taskflow.jobs.backends.impl_zookeeper import ZookeeperJobBoard as Stock
-
+def stock(hosts: str, count: int, limit: float) -> None:
+    """TaskFlow boards, the way a conductor uses them, without running any flow; first
+    TaskFlow's own, then ours. What is not done after ``limit`` seconds is left."""
     for kind in (Stock, ZookeeperJobBoard):
-        conf = {"hosts": hosts, "path": f"/{uuid.uuid4().hex}/jobs", "check_compatible": False}
-        board = kind("stock", conf, emit_notifications=False)
-        board.connect()
-        for _ in range(count):
-            board.post("bench", details={})
-        times: list[float] = []
+        path = f"/bench-{uuid.uuid4().hex}"
+        conf = funcflow_conf.load(jobboard={"hosts": hosts, "path": path, "shards": 1})
+        with running(ZookeeperBoard, conf) as poster:
+            backlog = tickets(count)
+            for at in range(0, count, 100):
+                poster.post(backlog[at : at + 100])
+        described = {"hosts": hosts, "path": f"{path}/s00/jobs", "check_compatible": False}
+        board = kind("stock", described, emit_notifications=False)
         cpu, wall = time.process_time(), time.perf_counter()
-        left = count
-        while left:
+        board.connect()
+        times: list[float] = []
+        while len(times) < count and time.perf_counter() < wall + limit:
             for job in board.iterjobs():
                 started = time.perf_counter()
                 with contextlib.suppress(exceptions.NotFound, exceptions.UnclaimableJob):
                     board.claim(job, "me")
                     board.consume(job, "me")
-                    left -= 1
                     times.append(time.perf_counter() - started)
-        name = f"{kind.__module__.split('.')[0]}'s TaskFlow board: drain {count}"
+                if started > wall + limit:
+                    break
+        name = f"{kind.__module__.split('.')[0]}'s TaskFlow board: {len(times)} of {count}"
         report(name, times, time.process_time() - cpu, time.perf_counter() - wall)
         board.close()
 
@@ -146,6 +152,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hosts", help="host:port of a ZooKeeper; default: one of its own")
     parser.add_argument("--drain", type=int, default=10_000, help="jobs of the drain")
+    parser.add_argument("--limit", type=float, default=60, help="seconds of TaskFlow's drain")
     parser.add_argument("--only", choices=["zookeeper", "embedded", "stock"])
     options = parser.parse_args()
     with contextlib.ExitStack() as stack:
@@ -166,7 +173,7 @@ def main() -> None:
             conf = funcflow_conf.load(jobboard={"hosts": hosts, "path": path})
             operations("zookeeper", ZookeeperBoard, conf, options.drain)
         if options.only != "zookeeper":
-            stock(hosts, options.drain)
+            stock(hosts, options.drain, options.limit)
 
 
 if __name__ == "__main__":
