@@ -35,7 +35,7 @@ class Embedded:
         self.url = f"http://{process.HOST}:{port}"
         self._process = subprocess.Popen(
             [sys.executable, "-m", "funcflow.cli.main", "up", "--port", str(port),
-             "--data-dir", str(folder)],
+             "--data-dir", str(folder), "--config-file", str(config_file)],
             stderr=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )  # fmt: skip
