@@ -51,6 +51,8 @@ class Wish:
     source: str | None = None
     entry: str | Literal[Keep.KEEP] = KEEP
     environment: Mapping[str, str] | Literal[Keep.KEEP] = KEEP
+    #: Changes to the environment, on top of ``environment``; None removes a variable.
+    variables: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
     cpu: int | Literal[Keep.KEEP] = KEEP
     memory_size: int | Literal[Keep.KEEP] = KEEP
     timeout: float | Literal[Keep.KEEP] = KEEP
@@ -263,13 +265,14 @@ def _merged(
         concurrency=_pick(wish.concurrency, old.limits.concurrency),
         max_concurrency=_pick(wish.max_concurrency, old.limits.max_concurrency),
     )
+    environment = {**_pick(wish.environment, old.environment), **wish.variables}
     return dataclasses.replace(
         old,
         runtime_id=old.runtime_id if runtime is None else runtime.id,
         code=old.code if upload is None else upload.code,
         digest=old.digest if upload is None else upload.digest,
         entry=_pick(wish.entry, old.entry),
-        environment=dict(_pick(wish.environment, old.environment)),
+        environment={name: value for name, value in environment.items() if value is not None},
         limits=limits,
         delivery=_pick(wish.delivery, old.delivery),
         network=_pick(wish.network, old.network),

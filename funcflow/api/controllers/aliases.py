@@ -67,7 +67,7 @@ class Aliases:
             project_id=request.asker.project_id,
             function_id=function.id,
             function_version=body.get("function_version", models.LATEST),
-            weights=_weights(body.get("weights", {})),
+            weights=_merged({}, body.get("weights")),
             created_at=time.time(),
         )
         _check_weights(made.weights, made.function_version)
@@ -98,10 +98,7 @@ class Alias:
         body=schemas.UPDATE, errors=(404,),
     )  # fmt: skip
     def replace(self, request: Request) -> webob.Response:
-        changes = dict(request.body)
-        if "weights" in changes:
-            changes["weights"] = _weights(changes["weights"])
-        return self._change(request, self._find(request), changes)
+        return self._change(request, self._find(request), dict(request.body))
 
     @operation(
         index, "PATCH", "aliases.update", "Change some of an alias", {200: schemas.ALIAS},
@@ -116,26 +113,28 @@ class Alias:
             changes["description"] = changes["description"] or ""
         if "function_version" in changes:
             changes["function_version"] = changes["function_version"] or models.LATEST
-        if "weights" in changes:
-            merged = {str(k): v for k, v in found.weights.items()} | (changes["weights"] or {})
-            kept = {k: v for k, v in merged.items() if v is not None}
-            changes["weights"] = _weights(kept if changes["weights"] is not None else {})
-        return self._change(request, found, changes)
+        return self._change(request, found, changes, merge=True)
 
     def _change(
-        self, request: Request, found: models.Alias, changes: dict[str, Any]
+        self, request: Request, found: models.Alias, changes: dict[str, Any], *, merge: bool = False
     ) -> webob.Response:
+        """``merge``: weights are a merge patch."""
         if "function_id" in changes:
-            changes["function_id"] = find_function(
-                self._services, request, changes["function_id"]
-            ).id
-        weights = changes.get("weights", found.weights)
-        _check_weights(weights, changes.get("function_version", found.function_version))
-        changed = self._services.database.transact(
-            lambda connection: aliases.update(
-                connection, found.name, found.project_id, now=time.time(), **changes
-            )
-        )
+            target = find_function(self._services, request, changes["function_id"])
+            changes["function_id"] = target.id
+
+        def write(connection: Any) -> models.Alias:
+            now = aliases.get(connection, found.name, found.project_id)
+            weights = now.weights
+            if "weights" in changes:
+                weights = _merged(now.weights if merge else {}, changes["weights"])
+            _check_weights(weights, changes.get("function_version", now.function_version))
+            return aliases.update(
+                connection, now.name, now.project_id, now=time.time(),
+                **{**changes, "weights": weights},
+            )  # fmt: skip
+
+        changed = self._services.database.transact(write)
         announce(self._services, "aliases")
         return reply.answer(schemas.view(changed))
 
@@ -153,8 +152,12 @@ class Alias:
             return aliases.get(connection, self._name, request.asker.project_id)
 
 
-def _weights(given: Mapping[str, float]) -> dict[int, float]:
-    return {int(number): float(share) for number, share in given.items()}
+def _merged(now: Mapping[int, float], given: Mapping[str, float | None] | None) -> dict[int, float]:
+    """The weights after a change: null takes a version's share away, or all of them."""
+    if given is None:
+        return {}
+    merged: dict[int, float | None] = {**now, **{int(n): share for n, share in given.items()}}
+    return {number: share for number, share in merged.items() if share is not None}
 
 
 def _check_weights(weights: Mapping[int, float], main: int) -> None:

@@ -118,9 +118,7 @@ class Function:
         """As a JSON merge patch: null brings back the default."""
         changes = dict(request.body)
         if changes.get("environment") is not None:
-            now = workers.find_function(self._services, request, self._id).revision.environment
-            merged = {**now, **changes["environment"]}
-            changes["environment"] = {k: v for k, v in merged.items() if v is not None}
+            changes["variables"] = changes.pop("environment")
         return self._change(request, deploy.Wish(**_wished(changes, self._deployer)))
 
     def _change(self, request: Request, wish: deploy.Wish) -> webob.Response:
