@@ -77,8 +77,6 @@ class ProcessSandbox:
             raise SandboxError(
                 f"no runtime {spec.language!r} (there is: {known})", code="start_failed"
             )
-        if self._closed:
-            raise SandboxError("the sandbox driver is closed", code="no_capacity")
         protections.check(
             self.protections(), spec.trusted, bool(self._conf.sandbox.allow_unprotected)
         )
@@ -122,8 +120,8 @@ class ProcessSandbox:
             }
 
     def close(self) -> None:
-        self._closed = True
         with self._lock:
+            self._closed = True
             workers = [worker for worker, _, _ in self._workers.values()]
         for worker in workers:
             worker.kill()
@@ -175,6 +173,10 @@ class ProcessSandbox:
         )
         with self._lock:
             self._workers[worker.id] = (worker, slot, attachment)
+            closed = self._closed
+        if closed:
+            worker.kill()
+            raise SandboxError("the sandbox driver is closed", code="no_capacity")
         return worker
 
     def _request(

@@ -57,6 +57,7 @@ class Zygote:
         self._plans: dict[str, root.Plan] = {}
         self.protections: dict[str, tuple[bool, str]] = {}
         self.restarts = -1
+        self._closed = False
 
     @property
     def pid(self) -> int | None:
@@ -91,6 +92,7 @@ class Zygote:
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             self._stop()
 
     def _spawn(self, request: dict[str, Any], fds: Sequence[int]) -> tuple[int, int]:
@@ -105,6 +107,8 @@ class Zygote:
         return answer["pid"], got[0]
 
     def _ensure(self) -> socket.socket:
+        if self._closed:
+            raise SandboxError("the sandbox driver is closed", code="no_capacity")
         if self._channel is None or (self._process and self._process.poll() is not None):
             self._stop()
             self._start()
