@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from kazoo import exceptions as kazoo_errors
+from kazoo import security
 from kazoo.client import KazooClient
 
 from funcflow import conf as funcflow_conf
@@ -133,6 +134,28 @@ def test_digest_acls(zookeeper: str) -> None:
         board = place.board(join=False)
         with pytest.raises(errors.Unavailable):
             board.post([boards.ticket()])
+    finally:
+        client.stop()
+        client.close()
+        place.close()
+
+
+def test_a_forbidden_folder_is_unavailable(zookeeper: str) -> None:
+    place = boards.ZookeeperPlace(zookeeper)
+    board = place.board()
+    ticket = boards.ticket()
+    folder = f"{place.conf().jobboard.path}/s{board.shard_of(ticket.function_id):02d}/jobs"
+    client = KazooClient(zookeeper)
+    client.start()
+    try:
+        # Somebody has taken the right to create from everybody.
+        client.set_acls(folder, [security.make_acl("world", "anyone", read=True, admin=True)])
+        with pytest.raises(errors.Unavailable, match="NoAuth"):
+            board.post([ticket])
+        with pytest.raises(errors.Unavailable, match="NoAuth"):
+            board.post_claimed([ticket])
+        client.set_acls(folder, security.OPEN_ACL_UNSAFE)
+        assert len(board.post_claimed([ticket])) == 1
     finally:
         client.stop()
         client.close()

@@ -22,6 +22,8 @@ from funcflow.jobboards.zookeeper import steps
 
 #: Operations in one multi, far below ZooKeeper's limit of 1 MB a request.
 MAX_OPERATIONS = 200
+#: Seconds that even a late batch gets.
+LEAST = 0.5
 #: Multis under way at the same time.
 LEADERS = 2
 #: Refused multis after which every step is sent on its own.
@@ -29,10 +31,11 @@ MAX_REFUSALS = 4
 
 
 class _Call:
-    __slots__ = ("batch", "gate", "steps")
+    __slots__ = ("arrived", "batch", "gate", "steps")
 
     def __init__(self, wanted: Sequence[steps.Step]) -> None:
         self.steps = wanted
+        self.arrived = time.monotonic()
         self.gate = threading.Lock()
         self.gate.acquire()
         #: Set when the caller is to lead: itself and whom it takes along.
@@ -77,7 +80,10 @@ class Batcher:
     def _lead(self, batch: list[_Call]) -> None:
         todo = list(itertools.chain.from_iterable(call.steps for call in batch))
         try:
-            _Run(self._link, self._doubtful).do(todo)
+            # Who queued behind a silent server does not wait for it all over again.
+            patience = batch[0].arrived + zookeeper_link.PATIENCE
+            deadline = max(patience, time.monotonic() + LEAST)
+            _Run(self._link, self._doubtful, deadline).do(todo)
         except BaseException as exc:
             # Ours, or an interrupt of the leading thread: nobody knows what was done.
             self._doubtful([step for step in todo if step.locks and step.czxid is None])
@@ -97,11 +103,14 @@ class _Run:
     """One batch, from first try to outcome."""
 
     def __init__(
-        self, link: zookeeper_link.Link, doubtful: Callable[[list[steps.Step]], None]
+        self,
+        link: zookeeper_link.Link,
+        doubtful: Callable[[list[steps.Step]], None],
+        deadline: float,
     ) -> None:
         self._link = link
         self._doubtful = doubtful
-        self._deadline = time.monotonic() + zookeeper_link.PATIENCE
+        self._deadline = deadline
         self._refusals = 0
 
     def do(self, todo: list[steps.Step]) -> None:
@@ -145,6 +154,9 @@ class _Run:
                 step.in_doubt = True
             self._give_up(chunk, exc)
             return []
+        except kazoo_errors.KazooException as exc:
+            self._give_up(chunk, _answer(exc))
+            return []
         at = next((at for at, result in enumerate(results) if _is_cause(result)), None)
         if at == 0:
             self._link.lost(session)
@@ -170,8 +182,10 @@ class _Run:
         try:
             if not (culprit.in_doubt and culprit.locks and self._is_ours(session, culprit)):
                 culprit.refused(error)
-        except (errors.Unavailable, kazoo_errors.KazooException) as exc:
+        except errors.Unavailable as exc:
             self._give_up([culprit], exc)
+        if isinstance(culprit.error, kazoo_errors.KazooException):
+            culprit.error = _answer(culprit.error)
         return [step for step in chunk if step is not culprit]
 
     def _is_ours(self, session: zookeeper_link.Session, step: steps.Step) -> bool:
@@ -183,6 +197,8 @@ class _Run:
             _, stat = self._wait(reply)
         except kazoo_errors.NoNodeError:
             return False
+        except kazoo_errors.KazooException as exc:
+            raise _answer(exc) from exc
         if stat.ephemeralOwner != session.id:
             return False
         step.czxid = stat.czxid
@@ -203,6 +219,11 @@ class _Run:
         doubtful = [step for step in todo if step.in_doubt and step.locks]
         if doubtful:
             self._doubtful(doubtful)
+
+
+def _answer(error: Exception) -> errors.Unavailable:
+    """A refusal that no step expects, such as that of an ACL."""
+    return errors.Unavailable(f"ZooKeeper answers {type(error).__name__}")
 
 
 def _belongs(step: steps.Step, session: zookeeper_link.Session) -> bool:
