@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -119,6 +121,16 @@ def test_an_empty_database_is_told_from_a_missing_one(empty_url: str) -> None:
     with pytest.raises(errors.Unavailable):
         database.transact(lambda connection: None)
     database.close()
+
+
+def test_an_upgrade_does_not_wait_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_UPGRADE", 0.05)
+    holder = sqlite3.connect(tmp_path / "funcflow.db", isolation_level=None)
+    holder.execute("PRAGMA journal_mode=WAL")
+    holder.execute("BEGIN IMMEDIATE")
+    with pytest.raises(errors.Unavailable, match="locked"):
+        schema.upgrade(f"sqlite:///{tmp_path}/funcflow.db")
+    holder.close()
 
 
 def test_checking_the_schema_does_not_import_alembic() -> None:
