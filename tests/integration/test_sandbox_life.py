@@ -1,4 +1,4 @@
-"""The process driver over time: shared workers, dead zygotes, dead services, leaks, refusals."""
+"""The process driver over time: dead zygotes, dead services, leaks, refusals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 
 from funcflow import errors
 from funcflow.sandboxes import local
-from funcflow.sandboxes.base import Outcome, SandboxError
+from funcflow.sandboxes.base import SandboxError
 from funcflow.sandboxes.process import cgroups, instances
 from funcflow.sandboxes.process.driver import ProcessSandbox, Slots
 from tests import sandboxing
@@ -38,72 +38,6 @@ def sandbox(tmp_path: Path) -> Iterator[ProcessSandbox]:
     driver = ProcessSandbox(sandboxing.configuration(tmp_path / "data", network="host"))
     yield driver
     driver.close()
-
-
-def test_a_timeout_in_a_shared_worker_lets_the_others_finish(
-    sandbox: ProcessSandbox, folder: Path
-) -> None:
-    worker = sandbox.start(sandboxing.spec(folder, "simple.slow", concurrency=3))
-    logs = [sandboxing.Log() for _ in range(3)]
-
-    def one(number: int, seconds: float, timeout: float) -> Outcome:
-        request = sandboxing.request({"seconds": seconds}, timeout)
-        return worker.invoke(request, logs[number])
-
-    with ThreadPoolExecutor(3) as pool:
-        slow = pool.submit(one, 0, 60, 0.3)
-        fine = [pool.submit(one, number, 1, 20) for number in (1, 2)]
-        error = slow.result(10).error
-        assert error is not None
-        assert error.type == "Timeout"
-        assert not worker.alive
-        with pytest.raises(SandboxError):
-            sandboxing.call(worker)
-        assert [call.result(10).value for call in fine] == ['"slept"'] * 2
-    until(lambda: sandbox.metrics()["workers"] == 0, what="the end of the worker")
-    assert sandboxing.descendants(worker.pid) == set()
-
-
-def test_a_cancel_in_a_shared_worker_lets_the_others_finish(
-    sandbox: ProcessSandbox, folder: Path
-) -> None:
-    worker = sandbox.start(sandboxing.spec(folder, "simple.slow", concurrency=2))
-    requests = [sandboxing.request({"seconds": seconds}) for seconds in (60, 1)]
-    for order in (0, 1):  # once while the leader is cancelled, once a follower
-        worker = sandbox.start(sandboxing.spec(folder, "simple.slow", concurrency=2))
-        logs = [sandboxing.Log(), sandboxing.Log()]
-        with ThreadPoolExecutor(2) as pool:
-            calls = {}
-            for number in (order, 1 - order):
-                calls[number] = pool.submit(worker.invoke, requests[number], logs[number])
-                until(lambda log=logs[number]: log.chunks, what="its first line")
-            worker.cancel(requests[0].execution_id)
-            error = calls[0].result(10).error
-            assert error is not None
-            assert error.type == "Cancelled"
-            assert calls[1].result(10).value == '"slept"'
-        assert not worker.alive
-
-
-def test_an_exit_in_a_shared_worker_ends_all_its_calls(
-    sandbox: ProcessSandbox, folder: Path
-) -> None:
-    sandboxing.package(folder, {"mix.py": "import simple, hostile\ndef main(f, **k):\n" + MIX})
-    worker = sandbox.start(sandboxing.spec(folder, "mix.main", concurrency=2))
-    log = sandboxing.Log()
-    with ThreadPoolExecutor(2) as pool:
-        request = sandboxing.request({"f": "slow", "seconds": 60})
-        other = pool.submit(worker.invoke, request, log)
-        until(lambda: log.chunks, what="its first line")
-        outcome, _ = sandboxing.call(worker, {"f": "hard_exit"})
-        assert outcome.error is not None
-        assert outcome.error.type == "ExitedEarly"
-        error = other.result(10).error
-        assert error is not None
-        assert error.type == "ExitedEarly"
-
-
-MIX = "    return getattr(simple, f, None)(**k) if k else getattr(hostile, f)()\n"
 
 
 def test_a_dead_zygote_is_replaced(sandbox: ProcessSandbox, folder: Path) -> None:

@@ -75,6 +75,8 @@ class Channel:
         self._send_lock = threading.Lock()
         self._leading = False
         self.runs: dict[str, Run] = {}
+        #: Runs nobody waits for any more; their answers may still come.
+        self._abandoned: set[str] = set()
         #: Why no more can be had from this worker: "closed", or what was wrong with a frame.
         self.ended: str | None = None
 
@@ -89,6 +91,8 @@ class Channel:
         finally:
             with self._lock:
                 self.runs.pop(run.id, None)
+                if not run.done:
+                    self._abandoned.add(run.id)
             run.log.end()
 
     def stop(self, run_id: str) -> bool:
@@ -164,6 +168,9 @@ class Channel:
             woken = run.waiter.acquire(timeout=max(0.0, left))
             with self._lock:
                 if run.done or run.stopped or not (woken or not self._leading):
+                    # It may have been asked to lead just now; then the next one has to.
+                    if not self._leading:
+                        self._promote(run)
                     return
                 if not self._leading:
                     leads = self._leading = True
@@ -172,12 +179,14 @@ class Channel:
         finally:
             with self._lock:
                 self._leading = False
-                self._promote()
+                self._promote(run)
 
-    def _promote(self) -> None:
+    def _promote(self, leaving: Run) -> None:
+        """Ask one of those who wait to read for all; the lock is held."""
         for run in self.runs.values():
-            if run.waiter is not None and not run.done and run.waiter.locked():
-                run.waiter.release()
+            waiter = run.waiter
+            if run is not leaving and waiter is not None and not run.done and waiter.locked():
+                waiter.release()
                 return
 
     def _lead(self, run: Run) -> None:
@@ -248,6 +257,9 @@ class Channel:
                     raise ValueError(stream)
                 run.log.add(stream, text.encode("utf-8", "replace"))
         elif kind in ("result", "ready"):
+            if message.get("id") in self._abandoned:
+                self._abandoned.discard(message["id"])
+                return
             if run is None or run.done:
                 raise ValueError(kind)
             with self._lock:
