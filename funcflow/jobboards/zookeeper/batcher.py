@@ -18,6 +18,7 @@ from kazoo.handlers.threading import KazooTimeoutError
 
 from funcflow import errors
 from funcflow.jobboards.zookeeper import link as zookeeper_link
+from funcflow.jobboards.zookeeper import multi as zookeeper_multi
 from funcflow.jobboards.zookeeper import steps
 
 #: Operations in one multi, far below ZooKeeper's limit of 1 MB a request.
@@ -129,8 +130,8 @@ class _Run:
                 todo += self._read(session, chunk, reply, sent_at)
 
     def _send(self, session: zookeeper_link.Session, chunk: list[steps.Step]) -> Any:
-        multi = self._link.client.transaction()
-        multi.check(session.node, -1)
+        multi = zookeeper_multi.Multi(self._link.client)
+        multi.check(session.node)
         for step in chunk:
             step.write(multi)
         for step in chunk:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from typing import Any
 
 from kazoo import exceptions as kazoo_errors
 
@@ -16,6 +15,7 @@ from funcflow import errors
 from funcflow.jobboards import base
 from funcflow.jobboards.zookeeper import layout as zookeeper_layout
 from funcflow.jobboards.zookeeper.link import Session
+from funcflow.jobboards.zookeeper.multi import Multi
 
 LOCK = zookeeper_layout.LOCK
 
@@ -42,10 +42,10 @@ class Step(abc.ABC):
         self.czxid: int | None = None
 
     @abc.abstractmethod
-    def write(self, multi: Any) -> None:
+    def write(self, multi: Multi) -> None:
         """Add the operations."""
 
-    def stamp(self, multi: Any) -> None:
+    def stamp(self, multi: Multi) -> None:
         """Add a write to the lock just created, whose stat tells the zxid of the multi: the
         czxid of every node the multi creates."""
         multi.set_data(self.locks[0], self.owner)
@@ -62,7 +62,7 @@ class Post(Step):
         super().__init__(path)
         self._data = zookeeper_layout.posting(ticket)
 
-    def write(self, multi: Any) -> None:
+    def write(self, multi: Multi) -> None:
         multi.create(self.path, self._data)
 
     def refused(self, error: Exception) -> None:
@@ -83,7 +83,7 @@ class PostClaimed(Step):
         self.locks = [path + LOCK for path in paths]
         self.size = 2 * len(paths)
 
-    def write(self, multi: Any) -> None:
+    def write(self, multi: Multi) -> None:
         for path, lock, ticket in zip(self._paths, self.locks, self.tickets, strict=True):
             multi.create(path, zookeeper_layout.posting(ticket))
             multi.create(lock, self.owner, ephemeral=True)
@@ -107,8 +107,8 @@ class Claim(Step):
         self.owner = owner
         self.locks = [path + LOCK]
 
-    def write(self, multi: Any) -> None:
-        multi.check(self.path, -1)
+    def write(self, multi: Multi) -> None:
+        multi.check(self.path)
         multi.create(self.path + LOCK, self.owner, ephemeral=True)
 
     def refused(self, error: Exception) -> None:
@@ -136,7 +136,7 @@ class Consume(_Held):
 
     size = 2
 
-    def write(self, multi: Any) -> None:
+    def write(self, multi: Multi) -> None:
         multi.delete(self.path + LOCK)
         multi.delete(self.path)
 
@@ -144,7 +144,7 @@ class Consume(_Held):
 class Release(_Held):
     """Remove the lock."""
 
-    def write(self, multi: Any) -> None:
+    def write(self, multi: Multi) -> None:
         multi.delete(self.path + LOCK)
 
 
@@ -157,7 +157,7 @@ class Discard(Step):
         super().__init__(path)
         self.tickets = [ticket]
 
-    def write(self, multi: Any) -> None:
+    def write(self, multi: Multi) -> None:
         multi.create(self.path + LOCK, b"{}", ephemeral=True)
         multi.delete(self.path + LOCK)
         multi.delete(self.path)

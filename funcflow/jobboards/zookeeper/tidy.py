@@ -7,12 +7,14 @@ same, and a release may not have: then the lock would stay as long as the sessio
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 
 from kazoo import exceptions as kazoo_errors
 
 from funcflow.jobboards import base
 from funcflow.jobboards.zookeeper import holds as zookeeper_holds
 from funcflow.jobboards.zookeeper import link as zookeeper_link
+from funcflow.jobboards.zookeeper import multi as zookeeper_multi
 from funcflow.jobboards.zookeeper import steps
 
 
@@ -36,9 +38,13 @@ class Tidy:
         self._holds.forget(step.tickets)
         self._add([(step.path + steps.LOCK, step.tickets[0])], step.session)
 
-    def _add(self, locks: object, session: zookeeper_link.Session | None) -> None:
+    def _add(
+        self,
+        locks: Iterable[tuple[str, base.Ticket]],
+        session: zookeeper_link.Session | None,
+    ) -> None:
         with self._lock:
-            self._doubtful += [(lock, ticket, session) for lock, ticket in locks]  # type: ignore[attr-defined]
+            self._doubtful += [(lock, ticket, session) for lock, ticket in locks]
 
     def up(self, session: zookeeper_link.Session) -> None:
         """Remove the doubtful locks of the session."""
@@ -63,8 +69,8 @@ class Tidy:
             client.sync_async(lock).get(timeout=zookeeper_link.PATIENCE)
             _, stat = client.get_async(lock).get(timeout=zookeeper_link.PATIENCE)
             if stat.ephemeralOwner == session.id:
-                removal = client.transaction()
-                removal.check(session.node, -1)
+                removal = zookeeper_multi.Multi(client)
+                removal.check(session.node)
                 removal.delete(lock)
                 removal.commit_async().get(timeout=zookeeper_link.PATIENCE)
         except kazoo_errors.NoNodeError:
