@@ -32,7 +32,7 @@ class Multi:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._chroot = client.chroot.encode()
+        self._chroot: bytes = client.chroot.encode()
         self._acl = _acl_bytes(tuple(client.default_acl or security.OPEN_ACL_UNSAFE))
         self._parts: list[bytes] = []
 
