@@ -66,6 +66,16 @@ def test_scaling(api: Api, path: str) -> None:
     until(lambda: workers(api, path) == [], timeout=5, what="no workers")
 
 
+def test_more_than_there_is_room_for(api: Api, path: str) -> None:
+    """As many as fit, and 429 for the rest."""
+    answer = api("POST", f"{path}/scale_up", {"count": 1000})
+    assert (answer.status, answer.code) == (429, "no_capacity")
+    assert answer.headers["Retry-After"]
+    assert workers(api, path) != []
+    assert api("POST", f"{path}/detach").status == 202
+    until(lambda: workers(api, path) == [], what="no workers")
+
+
 def test_a_versions_own_workers(api: Api, path: str) -> None:
     """The same below a version; Qinling's path with the slash works."""
     api("PUT", path, {"source": SLEEP + "# changed\n"})

@@ -34,7 +34,17 @@ _HEADERS = {
 }
 _FOLLOW = {"follow": {**common.BOOLEAN, "description": "Stay, and send what is printed."}}
 _BEFORE_FIRST = -1
-_LOG = Media(content={"text/plain": TEXT, "text/event-stream": TEXT})
+#: One event of a followed log; ``data`` is JSON text.
+_EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "For Last-Event-ID."},
+        "event": {"enum": ["log", "end"]},
+        "data": common.STRING,
+    },
+    "required": ["event", "data"],
+}
+_LOG = Media(content={"text/plain": TEXT, "text/event-stream": _EVENT})
 
 #: What can be done with what was made.
 _LINKS = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import webob
 
-from funcflow import control, models
+from funcflow import control, errors, models
 from funcflow.api import fields, reply
 from funcflow.api.operations import EMPTY, operation, resource
 from funcflow.api.request import Request
@@ -63,7 +63,17 @@ class Workers(_Operator):
 class _ScaleUp(_Operator):
     def scale_up(self, request: Request) -> webob.Response:
         revision = self._revision(request, self._version)
-        self._services.control.scale(revision, request.body["count"])
+        try:
+            self._services.control.scale(revision, request.body["count"])
+        except errors.FuncflowError as exc:
+            if exc.code != "no_capacity":
+                raise
+            raise errors.TooMany(
+                exc.message,
+                code=exc.code,
+                hint="As many as there was room for were started; stop others first.",
+                retry_after=5.0,
+            ) from exc
         return reply.nothing(202)
 
 
