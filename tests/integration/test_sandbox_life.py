@@ -267,6 +267,16 @@ def test_a_function_that_never_loads(
     assert not worker.alive
 
 
+def test_workers_of_one_zygote_draw_different_numbers(
+    sandbox: ProcessSandbox, folder: Path
+) -> None:
+    draw = "import random, uuid\ndef main():\n    return [random.random(), str(uuid.uuid4())]\n"
+    sandboxing.package(folder, {"draw.py": draw})
+    spec = sandboxing.spec(folder, "draw.main")
+    first, second = (sandboxing.once(sandbox, spec)[0].value for _ in range(2))
+    assert not set(json.loads(first or "")) & set(json.loads(second or ""))
+
+
 def test_slots_are_given_once() -> None:
     slots = Slots(3)
     assert {slots.take() for _ in range(3)} == {0, 1, 2}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import logging
 import os
 import shutil
 import socket
@@ -29,6 +30,8 @@ from funcflow.sandboxes.process.channel import Channel
 from funcflow.sandboxes.process.jailed import Jailed
 from funcflow.sandboxes.process.worker import ProcessWorker
 from funcflow.sandboxes.process.zygotes import Language, Zygote
+
+LOG = logging.getLogger(__name__)
 
 #: Seconds a function may take to be imported.
 LOAD_TIMEOUT = 30.0
@@ -68,6 +71,10 @@ class ProcessSandbox:
         self._readable: set[Path] = set()
         self._counts = dict.fromkeys(("started", "failed", "ended"), 0)
         self._closed = False
+        try:
+            self._zygote.ensure()
+        except SandboxError as exc:
+            LOG.warning("%s; the first worker will try again", exc.message)
 
     def start(self, spec: WorkerSpec) -> ProcessWorker:
         began = time.monotonic()

@@ -8,6 +8,7 @@ import pytest
 
 from funcflow.sandboxes.process import cgroups
 from funcflow.sandboxes.process.driver import ProcessSandbox
+from tests import sandboxing
 from tests.integration.hostile.attacks import attack, kind, value
 
 GROUPS = cgroups.detect().version > 0
@@ -81,3 +82,15 @@ def test_deep_result_and_recursion(sandbox: ProcessSandbox, folder: Path) -> Non
     assert kind(attack(sandbox, folder, "deep_result")) == "ResultNotJSON"
     assert kind(attack(sandbox, folder, "recursion")) == "RecursionError"
     assert kind(attack(sandbox, folder, "c_recursion")) in ("ExitedEarly", "OutOfMemory", "Timeout")
+
+
+@pytest.mark.skipif(not cgroups.detect().has("cpu"), reason="no cpu control group")
+def test_cpu_is_limited_once_it_is_loaded(sandbox: ProcessSandbox, folder: Path) -> None:
+    worker = sandbox.start(sandboxing.spec(folder, "simple.burn", cpu=100))
+    stats = [path / "cpu.stat" for path in map(Path, sandboxing.groups(worker.id))]
+    (stat,) = [path for path in stats if path.exists() and "nr_throttled" in path.read_text()]
+    assert "nr_throttled 0" in stat.read_text()  # a cold start has the whole machine
+    outcome, _ = sandboxing.call(worker, {"seconds": 0.1})
+    assert outcome.value == '"burnt"'
+    assert "nr_throttled 0" not in stat.read_text()
+    worker.kill()
