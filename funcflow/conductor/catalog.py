@@ -65,11 +65,6 @@ class Catalog:
         return inv.Definition(
             revision=revision,
             function_name=name or function_id,
-            language=language_of(runtime) if runtime else "",
+            language=runtime.language if runtime else "",
             trusted=runtime.trusted if runtime else False,
         )
-
-
-def language_of(runtime: models.Runtime) -> str:
-    """``python3`` of ``registry/funcflow/python3:1.0``."""
-    return runtime.image.rsplit("/", 1)[-1].split("@")[0].split(":")[0]

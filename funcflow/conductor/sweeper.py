@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from funcflow import errors, models
 from funcflow.conductor import pools, runner
-from funcflow.db import executions, garbage
+from funcflow.db import executions, garbage, tallies
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
 from funcflow.stores import base as store_base
@@ -25,6 +25,8 @@ LOG = logging.getLogger(__name__)
 #: Seconds between looks at the backlog in the database: while there is one, and otherwise.
 FEED = 0.1
 LOOK = 0.25
+#: Seconds between looks through the whole package store.
+TIDY = 300.0
 #: Rows posted, purged or checked in one go.
 BATCH = 500
 
@@ -59,6 +61,8 @@ class Sweeper:
         self._pools = pools
         self._store = store
         self._times = times
+        self._orphans = garbage.Orphans(database)
+        self._next_tidy = time.monotonic() + TIDY
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
 
@@ -162,6 +166,10 @@ class Sweeper:
             before = time.time() - self._times.retention
             self._database.write(executions.PurgeSettled(before=before, limit=BATCH))
         self._database.transact(lambda conn: garbage.collect(conn, self._store.delete))
+        if time.monotonic() >= self._next_tidy:
+            self._next_tidy = time.monotonic() + TIDY
+            self._orphans.sweep(self._store.digests(), self._store.delete)
+            self._database.transact(lambda conn: tallies.fold(conn, self._database.writer))
 
     def _post(self, rows: list[models.Execution]) -> None:
         if not rows:
