@@ -133,7 +133,7 @@ class _Router(pecan.core.ExplicitPecan):  # type: ignore[misc]
 
     def route(self, request: Request, node: object, path: str) -> Any:
         if not path or "/_" in path or "/index" in path:
-            raise errors.NotFound("no such path", code="no_such_path")
+            raise faults.NoPath
         return super().route(request, node, path)
 
     def invoke_controller(

@@ -56,9 +56,19 @@ class NoMethod(errors.MethodNotAllowed):
         self.allow = allow
 
 
+class NoPath(errors.NotFound):
+    """There is no such path, whatever the method."""
+
+    code = "no_such_path"
+    hint = "GET /v1/openapi.json lists the paths there are."
+
+    def __init__(self) -> None:
+        super().__init__("no such path")
+
+
 class TranslateErrors(pecan.hooks.PecanHook):  # type: ignore[misc]
     """Turns what pecan's own routing raises into ours, before pecan renders HTML."""
 
     def on_error(self, state: object, error: Exception) -> None:
         if isinstance(error, webob.exc.HTTPException) and isinstance(error, webob.exc.HTTPError):
-            raise errors.NotFound("no such path", code="no_such_path") from error
+            raise NoPath from error

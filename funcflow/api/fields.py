@@ -135,7 +135,9 @@ class Body:
             if name not in self.fields:
                 if self.strict:
                     raise errors.BadRequest(
-                        f"Unknown attribute: {name[:80]!r}", code="unknown_field"
+                        f"Unknown attribute: {name[:80]!r}",
+                        code="unknown_field",
+                        hint=f"The body takes: {', '.join(sorted(self.fields))}.",
                     )
             elif value is None:
                 nulls[name] = None

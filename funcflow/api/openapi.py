@@ -37,9 +37,14 @@ _PARAMETER = re.compile(r"\{(\w+)\}")
 _PATH_PARAMETERS: dict[str, Schema] = {
     "runtime_id": common.ID,
     "execution_id": common.ID,
-    "function_id": {"type": "string", "minLength": 1, "description": "Id, or name."},
-    "alias_name": {"type": "string", "minLength": 1},
-    "version": common.VERSION,
+    "function_id": {
+        "type": "string",
+        "minLength": 1,
+        "description": "Id, or name.",
+        "examples": ["hello"],
+    },
+    "alias_name": {"type": "string", "minLength": 1, "examples": ["live"]},
+    "version": {**common.VERSION, "examples": [1]},
 }
 
 

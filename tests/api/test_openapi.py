@@ -131,6 +131,12 @@ def test_a_fuzzer_finds_nothing(tmp_path: Path) -> None:
     """
     server = up.Server(up.load(up.Options(port=0, data_dir=str(tmp_path / "data"))))
     try:
+        # What the document's examples name is there.
+        api = Api(server.url)
+        api.function("def main(**rest):\n    return rest\n", name="hello")
+        assert api("POST", "/v1/functions/hello/versions", {}).status == 201
+        alias = {"name": "live", "function_id": "hello"}
+        assert api("POST", "/v1/aliases", alias).status == 201
         done = subprocess.run(
             [
                 sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/v1/openapi.json",

@@ -75,7 +75,11 @@ class Aliases:
             self._services.database.transact(lambda connection: aliases.create(connection, made))
         except errors.Conflict as exc:
             # Qinling answers 400 here; its clients expect it.
-            raise errors.BadRequest(exc.message, code="duplicate_alias") from exc
+            raise errors.BadRequest(
+                exc.message,
+                code="duplicate_alias",
+                hint="Change that one, or choose another name.",
+            ) from exc
         announce(self._services, "aliases")
         return reply.answer(schemas.view(made), 201)
 

@@ -87,5 +87,9 @@ def checked_id(given: str) -> str:
     :raises errors.BadRequest: it is none, which Qinling answers with 400 rather than 404
     """
     if not ids.is_id(given):
-        raise errors.BadRequest(f"Expected a uuid but received {given[:80]!r}.", code="bad_id")
+        raise errors.BadRequest(
+            f"Expected a uuid but received {given[:80]!r}.",
+            code="bad_id",
+            hint="Use the id as the list shows it.",
+        )
     return given.lower()
