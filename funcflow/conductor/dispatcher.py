@@ -99,7 +99,9 @@ class Dispatcher:
         try:
             self._runner.run_claim(claim)
         except Exception as exc:
-            if not isinstance(exc, errors.Unavailable):
+            if isinstance(exc, errors.Unavailable):
+                LOG.warning("execution %s: not started now: %s", claim.ticket.execution_id, exc)
+            else:
                 LOG.exception("execution %s: not started", claim.ticket.execution_id)
             self._back_off(claim)
         finally:

@@ -104,6 +104,7 @@ class Runner:
             after = self._try(execution)
         except errors.Unavailable:
             LOG.warning("execution %s: left to its next claimer", execution.id)
+            self._let_go(claim)
             return None
         self._consumer.consume(claim)
         return after
@@ -237,6 +238,13 @@ class Runner:
             executions.Defer(id=claim.ticket.execution_id, not_before=time.time() + delay)
         )
         self._consumer.consume(claim)
+
+    def _let_go(self, claim: board_base.Claim) -> None:
+        """Not even that we give up could be written: a later claim will see that."""
+        try:
+            self._board.release([claim])
+        except errors.FuncflowError as exc:
+            LOG.warning("claim of %s stays until the session ends: %s", claim.ticket, exc)
 
     def _read(self, execution_id: str) -> models.Execution | None:
         with self._database.read() as conn:
