@@ -66,6 +66,18 @@ def in_consume() -> None:
     kazoo.client.TransactionRequest.commit_async = commit_and_die
 
 
+def before_with_the_database(owner: type, name: str) -> None:
+    """Take the database down (its process is in $FUNCFLOW_DATABASE_PID), once, and go on."""
+    real, victims = getattr(owner, name), [int(os.environ.get("FUNCFLOW_DATABASE_PID", "0"))]
+
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        while victims:
+            os.kill(victims.pop(), signal.SIGKILL)
+        return real(*args, **kwargs)
+
+    setattr(owner, name, wrapped)
+
+
 POINTS: dict[str, Callable[[], None]] = {
     "before the claim": lambda: before(board.ZookeeperBoard, "claim"),
     "after the claim": lambda: after(board.ZookeeperBoard, "claim", bool),
@@ -73,14 +85,17 @@ POINTS: dict[str, Callable[[], None]] = {
     "after the outcome": lambda: after(ledger.Ledger, "settle"),
     "in consume": in_consume,
     "after post and claim": lambda: after(board.ZookeeperBoard, "post_claimed"),
+    "after the start, the database": lambda: before_with_the_database(runner.Runner, "_try"),
     "after the insert": lambda: after(conductor.Conductor, "_insert"),
 }
 
 
 class Saboteur(cluster.Conductor):
-    """``point``: a key of POINTS, to be set before the start."""
+    """``point``: a key of POINTS, to be set before the start. ``victim``: id of the database's
+    process, where that is what dies."""
 
     point = ""
+    victim = 0
 
     def __init__(self, folder: Path, config_file: Path) -> None:
         super().__init__(folder, config_file)
@@ -94,7 +109,10 @@ class Saboteur(cluster.Conductor):
 
     def environment(self) -> dict[str, str]:
         root = str(Path(__file__).resolve().parents[2])
-        return {"PYTHONPATH": os.pathsep.join([root, *filter(None, sys.path)])}
+        return {
+            "PYTHONPATH": os.pathsep.join([root, *filter(None, sys.path)]),
+            "FUNCFLOW_DATABASE_PID": str(self.victim),
+        }
 
 
 if __name__ == "__main__":
