@@ -99,7 +99,8 @@ class Worker(Protocol):
         """Run once and wait for the end, at most ``request.timeout`` plus a grace.
 
         Never raises for what user code does. After ``Timeout``, ``OutOfMemory`` and
-        ``ExitedEarly`` the worker is dead, with everything it started.
+        ``ExitedEarly`` the worker is dead, with everything it started. A ``Timeout`` or a
+        cancel lets other runs in the same worker finish first; no new ones are let in.
 
         :raises SandboxError: ``sandbox_lost``
         """

@@ -224,6 +224,48 @@ print(json.dumps([missing, result]))
 """
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can map a range of users")
+def test_root_of_a_container_without_user_namespaces(folder: Path, tmp_path: Path) -> None:
+    """Users of its own range stand in for the namespace: nothing essential is missing."""
+    contained = subprocess.Popen(
+        [sys.executable, "-c", CONTAINED, str(tmp_path / "data"), str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+    )
+    with contained:
+        assert contained.stdout is not None
+        assert contained.stdout.readline() == "map me\n"
+        for kind in ("uid_map", "gid_map"):
+            Path(f"/proc/{contained.pid}/{kind}").write_text("0 0 65536")
+        found = json.loads(contained.communicate("mapped\n", timeout=30)[0])
+    status = dict(line.split(":\t", 1) for line in found["status"].splitlines())
+    assert {status[f"Cap{name}"] for name in ("Inh", "Prm", "Eff", "Bnd", "Amb")} == {"0" * 16}
+    assert 50_000 < found["uid"][0] < 65_534
+    assert found["pids"] == [1, 2]
+
+
+CONTAINED = """
+import os, sys
+from pathlib import Path
+from funcflow.sandboxes.process.jail import syscalls
+from tests import sandboxing
+from funcflow.sandboxes.process.driver import ProcessSandbox
+syscalls.unshare(syscalls.NEWUSER | syscalls.NEWNS)
+print("map me", flush=True)
+sys.stdin.readline()
+os.setresgid(0, 0, 0)
+os.setresuid(0, 0, 0)
+Path("/proc/sys/user/max_user_namespaces").write_text("0")
+driver = ProcessSandbox(sandboxing.configuration(Path(sys.argv[1])))
+spec = sandboxing.spec(Path(sys.argv[2]), "hostile.look_around")
+outcome, _ = sandboxing.once(driver, spec)
+driver.close()
+print(outcome.value or outcome.error)
+"""
+
+
 def test_untrusted_code_needs_the_limits_too(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,7 +68,7 @@ class ProcessSandbox:
         self._lock = threading.Lock()
         self._workers: dict[str, tuple[ProcessWorker, int, Attachment]] = {}
         self._slots = Slots(SLOTS)
-        self._readable: set[Path] = set()
+        self._readable: set[tuple[Path, int]] = set()
         self._counts = dict.fromkeys(("started", "failed", "ended"), 0)
         self._closed = False
         try:
@@ -243,7 +243,8 @@ class ProcessSandbox:
         """Workers run as users of their own; the folders above the package stay closed."""
         if not package.is_dir():
             raise SandboxError(f"there is no package folder {package}", code="start_failed")
-        if os.getuid() != 0 or package in self._readable:
+        key = (package, package.stat().st_ino)
+        if os.getuid() != 0 or key in self._readable:
             return
         for folder, _, files in os.walk(package):
             _add_mode(folder, 0o555)
@@ -251,7 +252,7 @@ class ProcessSandbox:
                 _add_mode(os.path.join(folder, name), 0o444)
         if len(self._readable) > 10_000:
             self._readable.clear()
-        self._readable.add(package)
+        self._readable.add(key)
 
     # -- ending ------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from funcflow.sandboxes.process.jail import root, syscalls
 
 #: Set once by the zygote: what this machine allows.
-SETTINGS: dict[str, Any] = {}
+SETTINGS: dict[str, Any] = {"nest": True}
 
 #: Where a worker finds its protocol socket.
 PROTOCOL_FD = 3
@@ -66,14 +66,24 @@ def probe(base: int | None) -> dict[str, list[Any]]:
     for name, flag in _NAMESPACES.items():
         error = _in_child(lambda flag=flag: syscalls.unshare(flag))  # type: ignore[misc]
         found[name] = [not error, error or "own namespace"]
-    error = _in_child(lambda: _identity(base))
-    found["user"] = [not error, error or "unprivileged, in a user namespace of its own"]
+    found["user"] = _probe_user(base)
     error = _in_child(lambda: syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1))
     found["privileges"] = [not error, error or "no capabilities, no new privileges"]
     return found
 
 
-def _identity(base: int | None) -> None:
+def _probe_user(base: int | None) -> list[Any]:
+    """Whether user code is nobody on the host; a user namespace makes it nobody twice."""
+    refused = _in_child(lambda: _nest(base))
+    if not refused:
+        return [True, "unprivileged, in a user namespace of its own"]
+    SETTINGS["nest"] = False
+    if base is not None:
+        return [True, f"a host user of its own, without a user namespace: {refused}"]
+    return [False, refused]
+
+
+def _nest(base: int | None) -> None:
     if base is not None:
         _switch(base)
     elif Path("/proc/self/uid_map").read_text(encoding="ascii").split()[1] == "0":
@@ -216,8 +226,9 @@ def _descriptors(fds: list[int]) -> None:
 def _become(owner: int) -> None:
     """The worker's own user, in a user namespace where it is nobody special."""
     if SETTINGS["base"] is not None:
+        syscalls.drop_bounding()
         _switch(owner)
-    if SETTINGS["user"]:
+    if SETTINGS["nest"]:
         syscalls.unshare(syscalls.NEWUSER)
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)
         map_identity(_INSIDE, owner, owner)

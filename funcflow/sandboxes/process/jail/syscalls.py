@@ -126,13 +126,18 @@ def install_filter(program: bytes) -> None:
     )
 
 
-def drop_capabilities() -> None:
-    """No capability in any set, and none to be had again."""
+def drop_bounding() -> None:
+    """Let no program executed from here on gain a capability."""
     for capability in range(64):
         try:
             prctl(PR_CAPBSET_DROP, capability)
         except OSError:
             break
+
+
+def drop_capabilities() -> None:
+    """No capability in any set, and none to be had again."""
+    drop_bounding()
     prctl(PR_CAP_AMBIENT, 4)
     header = struct.pack("Ii", 0x20080522, 0)
     _syscall("capset", ctypes.c_char_p(header), ctypes.c_char_p(bytes(24)))

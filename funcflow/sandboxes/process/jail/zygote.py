@@ -77,7 +77,6 @@ def prepare(setup: dict[str, Any]) -> dict[str, Any]:
         base=base,
         flags=jailer.namespace_flags(found),
         files=found["files"][0],
-        user=found["user"][0],
         filter=seccomp.program() if found["syscalls"][0] else b"",
     )
     for path in setup["path"]:
