@@ -99,6 +99,8 @@ class Application:
         except errors.FuncflowError as exc:
             if exc.status >= 500:
                 LOG.warning("request %s: %s: %s", request.id, exc.code, exc.message, exc_info=exc)
+            if exc.status == 413:
+                request.discard()
             body = self._fail(environ, start, faults.to_answer(exc, request.id))
         except Exception as exc:
             body = self._fail(environ, start, faults.unexpected(exc, request.id))

@@ -7,8 +7,10 @@ Parsing is strict: what cannot be understood exactly is a 400, what is too long 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import time
 import urllib.parse
 from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
@@ -20,6 +22,9 @@ KIB = 1024
 MAX_JSON = 1024 * KIB
 _MAX_PARAMETERS = 64
 _CHUNK = 64 * KIB
+#: Bytes of a refused body that are read at most, and seconds it may take.
+_DISCARDED = 64 * 1024 * KIB
+_PATIENCE = 5.0
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _WAIT = re.compile(r"(?:^|,)\s*wait\s*=\s*(\d{1,6})\s*(?:$|[,;])", re.IGNORECASE)
 
@@ -110,6 +115,24 @@ class Request:
         if length is None and not self.environ.get("wsgi.input_terminated"):
             length = 0
         return BoundedBody(self.environ["wsgi.input"], length, limit)
+
+    def discard(self) -> None:
+        """Read what is left of a refused body, within bounds.
+
+        Some servers close the connection on unread bytes, and the client, still sending, would
+        never see why it was refused.
+        """
+        length = self.environ.get("CONTENT_LENGTH") or ""
+        if not length.isdecimal() and not self.environ.get("wsgi.input_terminated"):
+            return
+        source, give_up = self.environ["wsgi.input"], time.monotonic() + _PATIENCE
+        left = min(int(length), _DISCARDED) if length.isdecimal() else _DISCARDED
+        with contextlib.suppress(OSError, ValueError):
+            while left > 0 and time.monotonic() < give_up:
+                part = source.read(min(left, _CHUNK))
+                if not part:
+                    return
+                left -= len(part)
 
     def read(self, limit: int = MAX_JSON) -> bytes:
         """The whole body.

@@ -112,3 +112,24 @@ def test_prefer_wait(header: str | None, wait: float | None) -> None:
     """What is not understood is not preferred (RFC 7240)."""
     environ = {} if header is None else {"HTTP_PREFER": header}
     assert request(**environ).prefer_wait() == wait
+
+
+def test_a_refused_body_is_read_away() -> None:
+    """So that the client sees the answer; an endless one is left alone at some point."""
+    refused = request(b"x" * 300_000)
+    refused.discard()
+    assert refused.environ["wsgi.input"].tell() == 300_000
+
+    class Endless:
+        given = 0
+
+        def read(self, size: int) -> bytes:
+            self.given += size
+            return b"x" * size
+
+    source = Endless()
+    request(CONTENT_LENGTH="", **{"wsgi.input": source, "wsgi.input_terminated": True}).discard()
+    assert source.given <= 64 * 1024 * 1024
+    unread = request(b"x", CONTENT_LENGTH="")
+    unread.discard()
+    assert unread.environ["wsgi.input"].tell() == 0
