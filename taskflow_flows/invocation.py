@@ -84,7 +84,7 @@ class Limits:
 
 @dataclasses.dataclass(slots=True, eq=False)
 class Invocation:
-    """One attempt at one execution. The only thing that changes is its worker."""
+    """One attempt at one execution, and how far it got."""
 
     execution: models.Execution
     catalog: Catalog
@@ -94,6 +94,8 @@ class Invocation:
     limits: Limits
     cancelled: threading.Event = dataclasses.field(default_factory=threading.Event)
     lease: Lease | None = None
+    #: User code may have run.
+    began: bool = False
 
     def cancel(self) -> None:
         """Stop it: before the run nothing starts, during the run the worker is stopped."""

@@ -161,7 +161,7 @@ class Cluster:
                 "session_timeout": SESSION,
             },
             "store": {"path": self.folder / "packages", "cache": self.folder / name / "cache"},
-            "conductor": {"sweep_interval": 1.0, "drain": 10.0},
+            "conductor": {"sweep_interval": 1.0, "drain": 5.0},
         }
         for group, values in self._options.items():
             settings.setdefault(group, {}).update(values)

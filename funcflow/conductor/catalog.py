@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import threading
 
-from funcflow import models
 from funcflow.db import functions, revisions, runtimes
 from funcflow.db.engine import Database
 from taskflow_flows import invocation as inv

@@ -129,9 +129,7 @@ class Conductor(board_base.Listener):
         deadline = time.monotonic() + self._conf.conductor.drain
         while self._slots.running and time.monotonic() < deadline:
             time.sleep(0.02)
-        for execution in self._runner.running():
-            LOG.warning("execution %s: given back at shutdown", execution.id)
-            self._runner.requeue(execution)
+        self._runner.give_up()
         self._stopping.set()
         self._pools.close()
         self._executor.shutdown(wait=True, cancel_futures=True)

@@ -18,13 +18,12 @@ from funcflow.conductor import catalog, consumer, ledger, logs, pools
 from funcflow.db import executions
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
-from funcflow.sandboxes import base as sandbox_base
 from taskflow_flows import invocation as inv
 from taskflow_flows import invoke, plan
 
 LOG = logging.getLogger(__name__)
 
-#: Faults of the place, not of the work: they cost no attempt.
+#: Faults of the place, not of the work: before the work began they cost no attempt.
 FREE = frozenset({"no_capacity", "unavailable"})
 
 
@@ -122,18 +121,25 @@ class Runner:
         with self._lock:
             return [invocation.execution for invocation in self._running.values()]
 
-    def requeue(self, execution: models.Execution) -> bool:
-        """Give a run up so that somebody else does it; its attempt is not counted."""
-        # The delay lets our own job leave the board before the next one is posted.
-        delay = self._policy.delay(1)
-        return self._database.write(self._requeue(execution, "drained", delay, count=False))
+    def give_up(self) -> None:
+        """Leave what still runs here to others; that costs no attempt."""
+        with self._lock:
+            invocations = list(self._running.values())
+        for invocation in invocations:
+            execution = invocation.execution
+            LOG.warning("execution %s: given back at shutdown", execution.id)
+            try:
+                if invocation.began and self._only_once(execution):
+                    self._lose(execution)
+                else:
+                    # The delay lets our own job leave the board before the next one is posted.
+                    self._requeue(execution, "drained", self._policy.delay(1), count=False)
+            except errors.FuncflowError as exc:
+                LOG.warning("execution %s: left to its next claimer: %s", execution.id, exc)
 
     # -- one attempt ----------------------------------------------------------------------
 
     def _try(self, execution: models.Execution) -> models.Execution | None:
-        verdict = self._refuse(execution)
-        if verdict is not None:
-            return verdict
         buffer = self._flusher.open(execution.id, execution.attempts)
         invocation = inv.Invocation(
             execution, self._catalog, self._pools, self._ledger, buffer, self._limits
@@ -141,16 +147,15 @@ class Runner:
         with self._lock:
             self._running[execution.id] = invocation
         try:
+            verdict = self._refuse(execution)
+            if verdict is not None:
+                return verdict
             settled: models.Execution = self._plan.run({"invocation": invocation})["settled"]
             return settled
         except inv.Fenced:
             return self._read(execution.id)
         except Exception as exc:
-            if isinstance(exc, errors.Unavailable) and not isinstance(
-                exc, sandbox_base.SandboxError
-            ):
-                LOG.warning("execution %s: %s", execution.id, exc)
-            return self._failed(execution, exc)
+            return self._failed(invocation, exc)
         finally:
             self._flusher.close(buffer)
             with self._lock:
@@ -162,11 +167,13 @@ class Runner:
             return self._bury(execution, "attempts")
         if execution.expires_at < time.time() and execution.attempts == 1:
             return self._bury(execution, "expired")
-        if execution.attempts > 1:
-            definition = self._catalog.definition(execution.function_id, execution.revision)
-            if definition.revision.delivery == "at-most-once":
-                return self._lose(execution)
+        if execution.attempts > 1 and self._only_once(execution):
+            return self._lose(execution)
         return None
+
+    def _only_once(self, execution: models.Execution) -> bool:
+        definition = self._catalog.definition(execution.function_id, execution.revision)
+        return definition.revision.delivery == "at-most-once"
 
     def _lose(self, execution: models.Execution) -> models.Execution | None:
         lost = dataclasses.replace(
@@ -179,8 +186,9 @@ class Runner:
         )
         return lost if self._ledger.write(lost) else self._read(execution.id)
 
-    def _failed(self, execution: models.Execution, exc: Exception) -> models.Execution | None:
+    def _failed(self, invocation: inv.Invocation, exc: Exception) -> models.Execution | None:
         """The platform, not the function, failed."""
+        execution = invocation.execution
         code = exc.code if isinstance(exc, errors.FuncflowError) else "poison"
         if code == "poison":
             LOG.error(
@@ -190,11 +198,12 @@ class Runner:
             LOG.warning("execution %s: attempt %d: %s", execution.id, execution.attempts, exc)
         if code == "unprotected":
             return self._unprotected(execution, exc)
-        counts = code not in FREE
+        if invocation.began and self._only_once(execution):
+            return self._lose(execution)
+        counts = invocation.began or code not in FREE
         if counts and execution.attempts >= self._policy.max_attempts:
             return self._bury(execution, code)
-        delay = self._policy.delay(execution.attempts)
-        self._database.write(self._requeue(execution, code, delay, count=counts))
+        self._requeue(execution, code, self._policy.delay(execution.attempts), count=counts)
         return self._read(execution.id)
 
     def _unprotected(self, execution: models.Execution, exc: Exception) -> models.Execution | None:
@@ -209,8 +218,8 @@ class Runner:
 
     def _requeue(
         self, execution: models.Execution, reason: str, delay: float, *, count: bool
-    ) -> executions.Requeue:
-        return executions.Requeue(
+    ) -> None:
+        requeue = executions.Requeue(
             id=execution.id,
             epoch=execution.epoch,
             owner=execution.owner or "",
@@ -218,6 +227,7 @@ class Runner:
             reason=reason,
             count_attempt=count,
         )
+        self._database.write(requeue)
 
     def _bury(self, execution: models.Execution, reason: str) -> models.Execution | None:
         LOG.warning("execution %s: dead letter (%s)", execution.id, reason)

@@ -39,6 +39,7 @@ class RunFunction(task.Task):  # type: ignore[misc]
             return sandbox_base.Outcome(
                 error=models.FunctionError(type="Cancelled", message="cancelled before it ran")
             )
+        invocation.began = True
         outcome = lease.worker.invoke(_request(invocation, definition), invocation.logs.add)
         lease.give_back()
         return outcome
