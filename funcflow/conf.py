@@ -12,6 +12,8 @@ from typing import Any
 
 from oslo_config import cfg
 
+from funcflow import errors
+
 MIB = 1024 * 1024
 
 DEFAULT = [
@@ -107,7 +109,7 @@ CONDUCTOR = [
         "capacity",
         default=0,
         min=0,
-        help="Runs at the same time. 0: what memory allows, at most 64.",
+        help="Runs at the same time; 0: 64. The memory of their workers is bounded by [sandbox].",
     ),
     cfg.IntOpt("max_attempts", default=5, min=1, help="Then an execution is dead-lettered."),
     cfg.FloatOpt(
@@ -202,12 +204,17 @@ def load(config_files: Sequence[str | Path] = (), **overrides: dict[str, object]
     """A configuration from files, then ``group={option: value}`` overrides on top.
 
     ``DEFAULT`` options go by ``default={…}``.
+
+    :raises errors.ConfigError: a file is missing or cannot be understood
     """
     conf = cfg.ConfigOpts()
     for group, opts in GROUPS.items():
         conf.register_opts(opts, group=None if group == "DEFAULT" else group)
     files = [str(path) for path in config_files]
-    conf([], project="funcflow", default_config_files=files)
+    try:
+        conf([], project="funcflow", default_config_files=files)
+    except cfg.Error as exc:
+        raise errors.ConfigError(str(exc)) from exc
     for group, values in overrides.items():
         for name, value in values.items():
             conf.set_override(name, value, group=None if group == "default" else group)

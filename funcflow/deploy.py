@@ -23,6 +23,7 @@ from funcflow.stores import base as store_base
 
 T = TypeVar("T")
 _CHUNK = 64 * 1024
+_UNITS = {"cpu": "millicpu", "memory": "bytes", "timeout": "seconds"}
 _HOW = 'Send a zip as the form\'s file "package", or a module as "source".'
 
 
@@ -118,7 +119,11 @@ class Deployer:
             )
         self._check(wish)
         if wish.runtime is KEEP:
-            raise errors.BadRequest('"runtime_id" must be specified.', code="no_runtime")
+            raise errors.BadRequest(
+                '"runtime_id" must be specified.',
+                code="no_runtime",
+                hint="Name one by id or name, such as python3; GET /v1/runtimes lists them.",
+            )
         runtime = self._runtime(context, wish.runtime)
         now = time.time()
         blank = models.Revision(
@@ -204,7 +209,7 @@ class Deployer:
             low, high = self._limits[f"min_{name}"], self._limits[f"max_{name}"]
             if not isinstance(value, Keep) and not low <= value <= high:
                 raise errors.BadRequest(
-                    f"{name} must be between {low} and {high}", code="out_of_range"
+                    f"{name} must be between {low} and {high} {_UNITS[name]}", code="out_of_range"
                 )
         if wish.code is not KEEP:
             _check_origin(wish.code.get("source"))

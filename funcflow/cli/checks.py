@@ -37,10 +37,7 @@ def configuration(args: argparse.Namespace) -> cfg.ConfigOpts:
     :raises errors.ConfigError: a file is missing or wrong
     """
     default = {"data_dir": args.data_dir} if args.data_dir else {}
-    try:
-        return configuration_of.load(args.config_file, default=default)
-    except cfg.Error as exc:
-        raise errors.ConfigError(str(exc)) from exc
+    return configuration_of.load(args.config_file, default=default)
 
 
 def run(args: argparse.Namespace, client: Client) -> Iterator[Check]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
 import signal
+import sqlite3
 import subprocess
 import zipfile
 from pathlib import Path
@@ -260,3 +262,32 @@ def test_the_document_names_every_command(cli: Cli) -> None:
 
     assert len(names) > 35
     assert [name for name in names if f"funcflow {name}" not in text] == ["help"]
+
+
+def test_a_name_is_taken_once(cli: Cli) -> None:
+    made = cli.deploy("hello", HELLO)
+
+    again = cli("function", "create", "hello", "--file", "hello.py")
+
+    assert again.returncode == 1
+    assert "there is a function 'hello' already" in again.stderr
+    assert "funcflow function update hello" in again.stderr
+    assert cli.out("function", "list", "-f", "value", "-c", "id") == made
+
+
+def test_a_configuration_that_is_not_there_is_told(cli: Cli) -> None:
+    for command in (("up",), ("db", "upgrade"), ("run-local", ".")):
+        done = cli(*command, "--config-file", "gone.conf")
+        assert done.returncode == 1
+        assert "gone.conf" in done.stderr
+        assert "Correct the configuration file" in done.stderr
+
+
+def test_an_upgraded_database_has_the_default_runtimes(cli: Cli) -> None:
+    cli.out("db", "upgrade", "--data-dir", "data")
+    cli.out("db", "upgrade", "--data-dir", "data")
+
+    with contextlib.closing(sqlite3.connect(cli.folder / "data/funcflow.db")) as database:
+        names = sorted(row[0] for row in database.execute("SELECT name FROM runtimes"))
+
+    assert names == ["nodejs", "python3"]

@@ -25,7 +25,10 @@ class _SchemaCommand(base.Command):
 
 
 class Upgrade(_SchemaCommand):
-    """Bring the database's schema up to date; what is in it is kept."""
+    """Bring the database's schema up to date, with the default runtimes in it.
+
+    What is in it is kept.
+    """
 
     example = "funcflow db upgrade\nfuncflow db upgrade --config-file /etc/funcflow/funcflow.conf"
 
@@ -33,6 +36,7 @@ class Upgrade(_SchemaCommand):
         schema, url = self.schema(args)
         before = schema.current(url)
         after = schema.upgrade(url)
+        _make_runtimes(url)
         self.note("already up to date" if before == after else f"{before or 'empty'} -> {after}")
 
 
@@ -44,3 +48,15 @@ class Current(_SchemaCommand):
     def take_action(self, args: argparse.Namespace) -> None:
         schema, url = self.schema(args)
         self.app.stdout.write(f"{schema.current(url) or 'empty'}\n")
+
+
+def _make_runtimes(url: str) -> None:
+    """Where conductors and APIs are processes of their own, nobody else would."""
+    from funcflow.db import runtimes
+    from funcflow.db.engine import Database
+
+    database = Database(url, read_connections=1)
+    try:
+        database.transact(lambda connection: runtimes.ensure_defaults(connection, "default"))
+    finally:
+        database.close()

@@ -82,6 +82,12 @@ class Create(base.ShowOne):
             raise faults.ClientError(
                 f"{args.file} does not say which runtime it is for", hint="Add --runtime."
             )
+        if any(self.client.functions.list(name=f"eq:{args.name}", limit=1)):
+            raise faults.ClientError(
+                f"there is a function {args.name!r} already",
+                hint=f"Change it with `funcflow function update {args.name}`, "
+                "or choose another name.",
+            )
         fields = {"name": args.name, "runtime_id": runtime, **_given(args)}
         fields.setdefault("entry", uploads.default_entry(args.file))
         with uploads.Package(args.file) as package, _form(self, package, fields) as form:

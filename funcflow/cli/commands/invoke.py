@@ -72,11 +72,14 @@ class Invoke(base.Command):
             raise faults.ClientError(
                 "name a function or --alias, not both", hint="`funcflow invoke --help` shows how."
             )
+        given = read_input(args.input)
+        if broken := broken_json(given):
+            self.note(f"Note: the input is not JSON ({broken}), so it goes as text.")
         body: dict[str, Any] = {
             "function_id": args.function,
             "function_alias": args.alias,
             "function_version": args.function_version,
-            "input": read_input(args.input),
+            "input": given,
             "sync": not args.asynchronous,
             "description": args.description,
         }
@@ -147,6 +150,17 @@ def read_input(given: str | None) -> str | None:
         return Path(given[1:]).read_text()
     except (OSError, UnicodeDecodeError) as exc:
         raise faults.ClientError(f"cannot read {given[1:]}: {exc}", hint="Check --input.") from exc
+
+
+def broken_json(given: str | None) -> str | None:
+    """What is wrong with text that was most likely meant as JSON."""
+    if given is None or not given.lstrip().startswith(("{", "[")):
+        return None
+    try:
+        json.loads(given)
+    except ValueError as exc:
+        return str(exc)
+    return None
 
 
 def _platform_reason(execution: Resource) -> str:

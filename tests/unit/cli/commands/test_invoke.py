@@ -80,3 +80,14 @@ def test_a_function_or_an_alias_is_named(
     assert main.main(words) == 1
 
     assert "not both" in capsys.readouterr().err
+
+
+def test_text_that_was_meant_as_json_is_pointed_out(
+    double: Double, capsys: pytest.CaptureFixture[str]
+) -> None:
+    double.will(_execution("succeeded", result='{"output": 1, "duration": 0}'))
+
+    assert _invoke(double, "--input", '{"a": 1') == 0
+
+    assert "the input is not JSON" in capsys.readouterr().err
+    assert json.loads(double.seen[0].body)["input"] == '{"a": 1'
