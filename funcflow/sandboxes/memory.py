@@ -6,9 +6,11 @@ contract is the same as that of every driver, apart from what only a process of 
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import contextvars
 import importlib
+import inspect
 import io
 import os
 import sys
@@ -190,8 +192,8 @@ class MemoryWorker:
         began = time.thread_time()
         try:
             value = self._target.call(request.input, self._context(request))
-            if self._target.is_async:
-                value = importlib.import_module("asyncio").run(value)
+            if inspect.isawaitable(value):
+                value = asyncio.run(_wait_for(value))
             answer = results.encode(value, request.result_limit)
         except SystemExit as exc:
             run.end(Outcome(error=verdicts.exited(exc.code if isinstance(exc.code, int) else 0)))
@@ -213,6 +215,10 @@ class MemoryWorker:
             "deadline": time.time() + request.timeout,
         }
         return context.Context(fields, self.spec.revision.limits.memory_size)
+
+
+async def _wait_for(value: Any) -> Any:
+    return await value
 
 
 class _Streams(io.TextIOBase):

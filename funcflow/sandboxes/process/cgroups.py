@@ -17,6 +17,8 @@ from pathlib import Path
 _WANTED_V1 = ("memory", "pids", "cpu", "cpuacct")
 _WANTED_V2 = ("memory", "pids", "cpu")
 _PERIOD = 100_000
+#: Version 2: where our own processes move, so that workers can be beside them.
+_LEAF = "funcflow.service"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ def detect(mounts: str = "/proc/self/mounts", own: str = "/proc/self/cgroup") ->
     if usable:
         return Layout(1, usable)
     if v2 is not None:
+        if v2.name == _LEAF:  # we moved there before
+            v2 = v2.parent
         names = _enable(v2)
         if names:
             return Layout(2, tuple((name, v2) for name in names))
@@ -100,7 +104,7 @@ def _enable(folder: Path) -> list[str]:
             return []
         wanted = " ".join(f"+{name}" for name in names)
         if not set(names) <= set((folder / "cgroup.subtree_control").read_text().split()):
-            leaf = folder / "funcflow.service"
+            leaf = folder / _LEAF
             leaf.mkdir(exist_ok=True)
             for pid in (folder / "cgroup.procs").read_text().split():
                 with contextlib.suppress(OSError):

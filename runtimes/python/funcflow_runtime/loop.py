@@ -1,6 +1,6 @@
 """Coroutine functions: one event loop per worker.
 
-Apart from :mod:`.serve` because ``asyncio`` costs memory that synchronous functions need not pay.
+Called by :mod:`.serve`.
 """
 
 from __future__ import annotations

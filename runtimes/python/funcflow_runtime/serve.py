@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import os
 import resource
+import site
 import socket
 import sys
 import threading
@@ -61,7 +64,7 @@ class Runner:
             answer = await self._outcome_async(message)
         finally:
             current_run.reset(token)
-        # Runs overlap on one loop: the CPU time is shared out by how many there were.
+        # Runs overlap on one loop: each counts what the process used while it was open.
         self._answer(run, answer, _process_cpu() - started)
 
     def _begin(self, message: dict[str, Any]) -> Any:
@@ -75,6 +78,8 @@ class Runner:
         assert self.target is not None
         try:
             value = self.target.call(message.get("input"), self._context(message))
+            if inspect.isawaitable(value):  # a plain function around an asynchronous one
+                value = asyncio.run(_wait_for(value))
         except BaseException as exc:
             return self._failed(exc)
         return results.encode(value, message["result_limit"])
@@ -132,6 +137,10 @@ def serve(sock: socket.socket) -> None:
                 runner.run(message)
 
 
+async def _wait_for(value: Any) -> Any:
+    return await value
+
+
 def prepare(load: dict[str, Any]) -> None:
     """The environment user code starts in."""
     os.environ.clear()
@@ -141,6 +150,10 @@ def prepare(load: dict[str, Any]) -> None:
     sys.path.insert(0, load["package"])
     sys.argv = [""]
     sys.dont_write_bytecode = True
+    time.tzset()
+    # exit() and its like, which an interpreter without site packages does not have.
+    site.setquit()
+    site.sethelper()
 
 
 def _serve_threads(connection: Connection, runner: Runner) -> None:

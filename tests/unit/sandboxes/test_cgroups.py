@@ -43,6 +43,12 @@ def test_version_2_hands_controllers_down(v2: cgroups.Layout, tmp_path: Path) ->
     assert (own / "cgroup.subtree_control").read_text() == "+memory +pids +cpu"
 
 
+def test_version_2_moves_once(v2: cgroups.Layout, tmp_path: Path) -> None:
+    (tmp_path / "own").write_text("0::/service/funcflow.service\n")
+    assert cgroups.detect(str(tmp_path / "mounts"), str(tmp_path / "own")) == v2
+    assert not (v2.folders()[0] / "funcflow.service" / "funcflow.service").exists()
+
+
 def test_version_2_limits_and_meters(v2: cgroups.Layout) -> None:
     group = cgroups.Group(v2, "funcflow-test", "worker")
     (folder,) = (v2.folders()[0] / "funcflow-test").glob("worker")
