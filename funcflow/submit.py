@@ -19,6 +19,8 @@ from funcflow.jobboards import base as board_base
 
 #: Seconds between looks at a row whose conductor does not answer (any more).
 LOOK = 0.1
+#: Seconds a conductor may take to write the row of a call it was handed.
+DURABLE = 5.0
 #: Seconds the number of queued executions is remembered.
 QUEUED_AGE = 0.1
 #: Seconds an idea of what a name means is kept without an announcement.
@@ -179,16 +181,20 @@ class Submitter:
 
     def _await(self, execution_id: str, deadline: float) -> models.Execution:
         """The row, once settled or dead or when the wait ends."""
+        patience = max(deadline, time.monotonic() + DURABLE)
         while True:
             with self._database.read() as conn:
                 execution = executions.find(conn, execution_id)
+            if execution is not None and execution.state not in states.OPEN:
+                return execution
+            # Without a row there is nothing to answer with yet: its conductor may be about
+            # to write it, or is gone.
+            left = (deadline if execution is not None else patience) - time.monotonic()
+            if left > 0 and not self._stopping.wait(min(LOOK, left)):
+                continue
             if execution is None:
                 raise errors.Unavailable("the call was lost before it was durable", retry_after=1.0)
-            if execution.state not in states.OPEN:
-                return execution
-            left = deadline - time.monotonic()
-            if left <= 0 or self._stopping.wait(min(LOOK, left)):
-                return execution
+            return execution
 
     # -- parts ----------------------------------------------------------------------------
 

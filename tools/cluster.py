@@ -30,7 +30,7 @@ class Api(process.Service):
     name = "funcflow-api"
     death_signal = "TERM"
 
-    def __init__(self, folder: Path, config_file: Path, threads: int = 32) -> None:
+    def __init__(self, folder: Path, config_file: Path, threads: int = 48) -> None:
         super().__init__(folder)
         self.port = process.free_port()
         self._config = config_file
@@ -152,7 +152,6 @@ class Cluster:
     def _write(self, name: str) -> Path:
         settings: dict[str, dict[str, Any]] = {
             "DEFAULT": {"data_dir": self.folder / name / "data", "secret": self._secret},
-            "api": {"threads": 32},
             "database": {"url": self.database_url},
             "jobboard": {
                 "driver": "zookeeper",

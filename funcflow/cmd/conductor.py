@@ -11,7 +11,7 @@ import threading
 from funcflow import conf as config
 from funcflow import errors
 from funcflow.cmd import api, parts
-from funcflow.conductor import conductor, endpoint
+from funcflow.conductor import conductor, endpoint, metrics
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    parts.raise_open_files()
     try:
         _serve(parsed.config_file or api.files(), stop)
     except errors.FuncflowError as exc:
@@ -42,6 +43,7 @@ def _serve(files: list[str], stop: threading.Event) -> None:
     board = parts.board(conf)
     made = conductor.Conductor(conf, database, board, parts.sandbox(conf), parts.store(conf))
     door = endpoint.Endpoint(made, secret, conf.conductor.host, conf.conductor.port)
+    hide = metrics.serve(conf, metrics.registry_of(made.metrics))
     fanout = parts.Fanout()
     fanout.listeners.append(made)
     made.start(fanout, door.address)
@@ -51,6 +53,7 @@ def _serve(files: list[str], stop: threading.Event) -> None:
     finally:
         made.drain()
         made.stop()
+        hide()
         door.stop()
         database.close()
 

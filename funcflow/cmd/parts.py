@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
+import resource
 import secrets
 import socket
 from pathlib import Path
@@ -21,6 +22,8 @@ from funcflow.stores import base as store_base
 from funcflow.submit import Submitter
 
 LOG = logging.getLogger(__name__)
+
+MOST_FILES = 65_536
 
 
 class Fanout(board_base.Listener):
@@ -47,6 +50,14 @@ class Fanout(board_base.Listener):
             self.submitter.forget()
         for listener in self.listeners:
             listener.on_announce(topic)
+
+
+def raise_open_files() -> None:
+    """Take as many open files as we may: each worker needs several."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def database(conf: cfg.ConfigOpts) -> Database:

@@ -24,7 +24,7 @@ from funcflow import conf as config
 from funcflow import errors, services, submit
 from funcflow.api import app
 from funcflow.cmd import parts
-from funcflow.conductor import conductor, endpoint
+from funcflow.conductor import conductor, endpoint, metrics
 from funcflow.db import runtimes, schema
 
 LOG = logging.getLogger(__name__)
@@ -105,7 +105,8 @@ class Server:
             submitter=submitter,
             control=self._conductor,
         )
-        self._api = app.make_app(parts_of_api)
+        registry = metrics.registry_of(self._conductor.metrics)
+        self._api = app.make_app(parts_of_api, registry)
         self._serve(self._api)
 
     def _serve(self, application: object) -> None:
@@ -181,6 +182,7 @@ def main(options: Options) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    parts.raise_open_files()
     try:
         server = Server(load(options))
     except errors.FuncflowError as exc:
