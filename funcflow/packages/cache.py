@@ -246,7 +246,7 @@ def _whole(file: BinaryIO, digest: str) -> Iterator[BinaryIO]:
                 found.update(piece)
                 copy.write(piece)
             if found.hexdigest() != digest:
-                raise errors.Unavailable(f"package {digest} arrived damaged")
+                raise store_base.damaged(digest)
             yield copy
 
 

@@ -20,6 +20,18 @@ def check(digest: str) -> None:
         raise errors.NotFound(f"{digest!r} is no digest")
 
 
+def damaged(digest: str) -> errors.Unavailable:
+    """What to raise when the bytes are not those of the digest.
+
+    With a code of its own: unlike a store that is away, it does not pass by waiting.
+    """
+    return errors.Unavailable(
+        f"package {digest} is damaged in the store",
+        code="package_damaged",
+        hint="Upload the function's package again, or restore the store from a backup.",
+    )
+
+
 @runtime_checkable
 class Store(Protocol):
     """Content-addressed: the same bytes have one digest (sha256, hexadecimal)."""
@@ -34,7 +46,7 @@ class Store(Protocol):
         """The bytes, as a file to read and close.
 
         :raises funcflow.errors.NotFound: no such digest
-        :raises funcflow.errors.Unavailable: there, but damaged or out of reach
+        :raises funcflow.errors.Unavailable: out of reach, or :func:`damaged`
         """
 
     def delete(self, digest: str) -> None:

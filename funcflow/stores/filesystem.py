@@ -64,7 +64,7 @@ class FilesystemStore:
             raise errors.Unavailable(f"the package cannot be read: {exc.strerror}") from exc
         if found != digest:
             file.close()
-            raise errors.Unavailable(f"package {digest} is damaged")
+            raise base.damaged(digest)
         return file
 
     def delete(self, digest: str) -> None:
