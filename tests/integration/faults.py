@@ -5,14 +5,16 @@ What user code did is told by user code itself: it reports to a :class:`Witness`
 
 from __future__ import annotations
 
+import configparser
 import contextlib
 import http.client
 import json
 import socket
+import sys
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from funcflow.jobboards import tickets
 from tests import load
 from tests.waiting import until
 from tools import cluster
+from tools.services import process
 
 #: Tells the witness its key when it starts; sleeps; returns the key.
 WITNESSED = """
@@ -67,6 +70,57 @@ class Witness:
     def input(self, key: str, seconds: float = 0) -> dict[str, Any]:
         """The input with which ``WITNESSED`` reports here."""
         return {"key": key, "port": self.port, "seconds": seconds}
+
+
+class Embedded(process.Service):
+    """``funcflow up`` as a process. ``settings``: {group: {name: value}}."""
+
+    name = "funcflow up"
+    death_signal = "TERM"
+
+    def __init__(self, folder: Path, settings: Mapping[str, Mapping[str, Any]]) -> None:
+        super().__init__(folder)
+        self.port = process.free_port()
+        self.data = folder / "data"
+        self.file = folder / "funcflow.conf"
+        self.configure(settings)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def database(self) -> Path:
+        return self.data / "funcflow.db"
+
+    def configure(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
+        """Takes effect at the next start."""
+        parser = configparser.RawConfigParser()
+        parser.read_dict({"DEFAULT": {"data_dir": self.data}, **settings})
+        with self.file.open("w") as file:
+            parser.write(file)
+
+    def command(self) -> Sequence[str]:
+        options = ["--port", str(self.port), "--config-file", str(self.file)]
+        return [sys.executable, "-m", "funcflow.cli.main", "up", *options]
+
+    def answers(self) -> bool:
+        try:
+            return cluster.request(self.url, "GET", "/readyz")[0] == 200
+        except http.client.HTTPException:
+            return False
+
+
+@contextlib.contextmanager
+def embedded(settings: Mapping[str, Mapping[str, Any]] | None = None) -> Iterator[Embedded]:
+    """A started embedded server with a data folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="funcflow-") as folder:
+        server = Embedded(Path(folder), settings or {})
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 @contextlib.contextmanager
@@ -135,6 +189,11 @@ def accepted(url: str, function: str, given: Any = None) -> str:
 
 def state(url: str, execution_id: str) -> str:
     return str(load.execution(url, execution_id)["state"])
+
+
+def many(url: str, function: str, given: Sequence[Any]) -> list[str]:
+    """Post asynchronous calls; their ids."""
+    return [accepted(url, function, each) for each in given]
 
 
 def in_state(url: str, execution_id: str, wanted: str, timeout: float = 30.0) -> dict[str, Any]:
