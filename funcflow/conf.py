@@ -105,6 +105,12 @@ JOBBOARD = [
 CONDUCTOR = [
     cfg.HostAddressOpt("host", default="127.0.0.1", help="Address of the hand-over endpoint."),
     cfg.PortOpt("port", default=0, help="Its port; 0: any free one."),
+    cfg.PortOpt(
+        "metrics_port",
+        default=0,
+        help="Port of a conductor's own /metrics, on the same address; 0: none. Embedded: they "
+        "are among the API's.",
+    ),
     cfg.IntOpt(
         "capacity",
         default=0,

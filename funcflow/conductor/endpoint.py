@@ -29,7 +29,7 @@ class Endpoint:
     def __init__(self, conductor: Conductor, secret: str, host: str, port: int) -> None:
         self._conductor = conductor
         self._secret = secret
-        self._listener = socket.create_server((host, port), backlog=128)
+        self._listener = _listen(host, port)
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._ops: dict[str, Callable[[dict[str, Any]], Any]] = {
@@ -126,6 +126,18 @@ class Endpoint:
 
     def _cancel(self, message: dict[str, Any]) -> None:
         self._conductor.cancel(message["execution_id"])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    hint = "Set [conductor] host to this machine's own address, and port to a free one, or 0."
+    if host == "0.0.0.0":  # noqa: S104 - it is refused
+        raise errors.ConfigError("APIs cannot connect to the address 0.0.0.0", hint=hint)
+    try:
+        return socket.create_server((host, port), backlog=128)
+    except OSError as exc:
+        raise errors.ConfigError(
+            f"cannot take hand-overs on {host}:{port}: {exc.strerror}", hint=hint
+        ) from exc
 
 
 def _ran(value: models.Execution | None) -> Any:

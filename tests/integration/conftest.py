@@ -26,6 +26,8 @@ def server() -> Iterator[up.Server]:
 def empty_server(server: up.Server) -> up.Server:
     """The server, without what earlier tests left on it."""
     api = client.Client(transport.DirectTransport(server.url))
+    for execution in api.executions.list():
+        api.executions.delete(execution["id"])
     for alias in api.aliases.list():
         api.aliases.delete(alias["name"])
     for function in api.functions.list():

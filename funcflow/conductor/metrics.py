@@ -1,0 +1,84 @@
+"""What a conductor shows to Prometheus: its runs, its workers, its fences.
+
+Embedded, it stands beside the API's metrics; a conductor of its own serves it on
+``[conductor] metrics_port``. Put in place by :mod:`funcflow.cmd`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import prometheus_client
+from oslo_config import cfg
+from prometheus_client import core
+from prometheus_client.registry import Collector
+
+from funcflow import errors
+
+#: Metric to what it tells; counters end with ``_total``.
+KNOWN = {
+    "funcflow_conductor_runs": "Functions running now.",
+    "funcflow_conductor_run_capacity": "Functions that may run at the same time.",
+    "funcflow_conductor_workers": "Live workers.",
+    "funcflow_conductor_cold_starts_total": "Workers started for a call, or by scaling.",
+    "funcflow_conductor_fenced_outcomes_total": "Outcomes refused because a newer claim or a "
+    "cancel was first.",
+    "funcflow_conductor_workers_started_total": "Workers the sandbox started.",
+    "funcflow_conductor_workers_failed_total": "Workers that did not come up.",
+    "funcflow_conductor_workers_ended_total": "Workers that ended, for whatever reason.",
+    "funcflow_conductor_zygote_restarts_total": "Times the process workers are forked from "
+    "had to be replaced.",
+}
+
+
+class Metrics(Collector):
+    """Reads a conductor when it is asked for."""
+
+    def __init__(self, read: Callable[[], Mapping[str, float]]) -> None:
+        self._read = read
+
+    def describe(self) -> Iterator[core.Metric]:
+        """Nothing, so that registering does not ask the conductor."""
+        return iter(())
+
+    def collect(self) -> Iterator[core.Metric]:
+        values = self._read()
+        for name, text in KNOWN.items():
+            value = values.get(name.removeprefix("funcflow_conductor_"))
+            if value is None:
+                continue  # Not every sandbox driver counts everything.
+            kind = core.CounterMetricFamily if name.endswith("_total") else core.GaugeMetricFamily
+            yield kind(name.removesuffix("_total"), text, value=float(value))
+
+
+def registry_of(read: Callable[[], Mapping[str, float]]) -> prometheus_client.CollectorRegistry:
+    """A registry that shows one conductor."""
+    registry = prometheus_client.CollectorRegistry()
+    registry.register(Metrics(read))
+    return registry
+
+
+def serve(
+    conf: cfg.ConfigOpts, registry: prometheus_client.CollectorRegistry
+) -> Callable[[], None]:
+    """Answer ``/metrics`` on the configured port, if there is one; how to end that.
+
+    :raises errors.ConfigError: the port is taken
+    """
+    host, port = conf.conductor.host, conf.conductor.metrics_port
+    if not port:
+        return lambda: None
+    try:
+        server, thread = prometheus_client.start_http_server(port, host, registry)
+    except OSError as exc:
+        raise errors.ConfigError(
+            f"cannot show metrics on {host}:{port}: {exc.strerror}",
+            hint="Choose another [conductor] metrics_port.",
+        ) from exc
+
+    def stop() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    return stop
