@@ -63,7 +63,7 @@ fi
 
 # The version comes from git; where there is no checkout to ask, any will do.
 git rev-parse --git-dir >/dev/null 2>&1 || export PBR_VERSION=${PBR_VERSION:-0.1.0}
-say "Installing funcflow and the $set_name requirements into $venv"
+say "Installing funcflow and the $set_name requirements into $venv; takes a minute or two"
 # The build's own warnings are for packagers, not for who wants to run it.
 PYTHONWARNINGS=ignore "$venv/bin/python" -m pip install -q --disable-pip-version-check "${what[@]}"
 echo "$hash" >"$stamp"
