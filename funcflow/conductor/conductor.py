@@ -43,6 +43,8 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds a call may wait for a worker before it goes back to the queue.
 ACQUIRE = 30.0
+#: Seconds that stopping a run which timed out, and writing, may take.
+GRACE = 10.0
 MOST_RUNS = 64
 
 
@@ -164,8 +166,7 @@ class Conductor(board_base.Listener):
 
         :raises funcflow.handover.Full: no room here
         """
-        if self._draining or not self._slots.take(execution.project_id):
-            raise handover.Full("this conductor is full", retry_after=1.0)
+        self._take(execution)
         try:
             return self._executor.submit(self._accepted, execution)
         except RuntimeError as exc:
@@ -173,11 +174,23 @@ class Conductor(board_base.Listener):
             raise handover.Full("this conductor is stopping", retry_after=1.0) from exc
 
     def run(self, execution: models.Execution, wait: float) -> models.Execution | None:
-        """See :class:`funcflow.handover.Handover`."""
+        """See :class:`funcflow.handover.Handover`.
+
+        A call that is sure to end within the wait runs in the caller's thread: handing it
+        to another one and back costs as much as running it.
+        """
+        definition = self._catalog.definition(execution.function_id, execution.revision)
+        if wait > ACQUIRE + GRACE + definition.revision.limits.timeout:
+            self._take(execution)
+            return self._accepted(execution)
         try:
             return self.accept(execution).result(wait)
         except TimeoutError:
             return None
+
+    def _take(self, execution: models.Execution) -> None:
+        if self._draining or not self._slots.take(execution.project_id):
+            raise handover.Full("this conductor is full", retry_after=1.0)
 
     def _accepted(self, execution: models.Execution) -> models.Execution | None:
         """Post and claim in one step, write the row as running, run."""
@@ -194,7 +207,7 @@ class Conductor(board_base.Listener):
             return self._runner.run_started(claim, started)
         finally:
             self._slots.give(execution.project_id)
-            self._dispatcher.wake()
+            self._dispatcher.freed()
 
     def _insert(self, execution: models.Execution, claim: board_base.Claim) -> models.Execution:
         limit = self._catalog.max_concurrency(execution.function_id)

@@ -15,6 +15,9 @@ from funcflow.jobboards import base as board_base
 LOG = logging.getLogger(__name__)
 BATCH = 100
 RETRY = 0.5
+#: Seconds in which further claims gather. Nobody waits for them to be consumed, and a
+#: crash in between costs only that the next claimer consumes them.
+GATHER = 0.01
 
 
 class Consumer:
@@ -32,7 +35,8 @@ class Consumer:
         """Soon."""
         with self._ready:
             self._claims.append(claim)
-            self._ready.notify()
+            if len(self._claims) in (1, BATCH):
+                self._ready.notify()
 
     def void(self) -> None:
         """The session is gone, and every claim with it."""
@@ -53,6 +57,8 @@ class Consumer:
                     self._ready.wait()
                 if not self._claims:
                     return
+                if len(self._claims) < BATCH and not self._stopping:
+                    self._ready.wait(GATHER)
                 batch, self._claims = self._claims[:BATCH], self._claims[BATCH:]
             try:
                 self._board.consume(batch)

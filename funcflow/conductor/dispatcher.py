@@ -39,6 +39,8 @@ class Dispatcher:
         self._runner = runner
         self._executor = executor
         self._wake = threading.Event()
+        #: Work was left on the board for want of slots.
+        self._starved = False
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
 
@@ -46,8 +48,13 @@ class Dispatcher:
         self._thread.start()
 
     def wake(self) -> None:
-        """There may be work, or room."""
+        """There may be work."""
         self._wake.set()
+
+    def freed(self) -> None:
+        """There is a free slot; that matters only while work waits for one."""
+        if self._starved:
+            self._wake.set()
 
     def stop(self) -> None:
         """Claim nothing more. May be called twice, and before ``start``."""
@@ -74,7 +81,10 @@ class Dispatcher:
 
     def _claim(self, waiting: list[board_base.Ticket]) -> int:
         """Claim and start what there is room for; how many."""
+        # Set before looking, so that a slot freed meanwhile wakes us again.
+        self._starved = bool(waiting)
         chosen = self._slots.choose(waiting) if waiting else []
+        self._starved = len(chosen) < len(waiting)
         if not chosen:
             return 0
         won: set[board_base.Ticket] = set()
@@ -106,7 +116,7 @@ class Dispatcher:
             self._back_off(claim)
         finally:
             self._slots.give(claim.ticket.project_id)
-            self._wake.set()
+            self.freed()
 
     def _back_off(self, claim: board_base.Claim) -> None:
         """The database is away: give the claim back, but not at once, or it would spin."""

@@ -84,7 +84,7 @@ class Database:
 
         :raises errors.Unavailable: not possible in time; it may or may not have taken
         """
-        return self._group.submit(op).result()
+        return self._group.write(op)
 
     def submit(self, op: group.Op[T]) -> Future[T]:
         """Apply; the future is resolved once it is committed."""
@@ -93,10 +93,10 @@ class Database:
     def transact(self, function: Callable[[sa.Connection], T]) -> T:
         """Run ``function`` in a transaction and wait until it is committed.
 
-        What it raises undoes what it did, and is raised here. It runs in the writer's thread,
-        so it must be short, and again when the connection was lost before the commit.
+        What it raises undoes what it did, and is raised here. Nobody else writes meanwhile,
+        so it must be short; it runs again when the connection was lost before the commit.
         """
-        return self._group.submit(group.Call(function)).result()
+        return self._group.write(group.Call(function))
 
     def ping(self) -> None:
         """:raises errors.Unavailable: the database is away"""

@@ -1,7 +1,8 @@
-"""Group commit: one writer thread, one connection, one transaction for whatever is waiting.
+"""Group commit: one connection, one transaction for whatever is waiting.
 
 Behind :meth:`funcflow.db.engine.Database.write`. While a transaction commits, the next batch
-gathers; nothing ever waits for a batch to fill.
+gathers; nothing ever waits for a batch to fill. Who finds nobody committing commits by
+itself, without a change of threads; what came meanwhile is the writer thread's.
 """
 
 from __future__ import annotations
@@ -74,13 +75,29 @@ class Call(Op[T]):
         return [op.function(batch.connection)]
 
 
-@dataclasses.dataclass(slots=True)
 class _Item:
-    op: Op[Any]
-    future: Future[Any]
-    deadline: float
-    result: Any = None
-    error: BaseException | None = None
+    """One operation on its way. ``gate`` opens, or ``future`` is resolved, at its end."""
+
+    __slots__ = ("deadline", "error", "future", "gate", "op", "result")
+
+    def __init__(self, op: Op[Any], deadline: float, future: Future[Any] | None = None) -> None:
+        self.op = op
+        self.deadline = deadline
+        self.future = future
+        # A bare lock costs a tenth of a Future, and this is the warm path.
+        self.gate = threading.Lock()
+        self.gate.acquire()
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def finish(self) -> None:
+        self.gate.release()
+        if self.future is None:
+            return
+        if self.error is not None:
+            self.future.set_exception(self.error)
+        else:
+            self.future.set_result(self.result)
 
 
 class GroupCommit:
@@ -103,25 +120,33 @@ class GroupCommit:
         self._max_batch = max_batch
         self._waiting: collections.deque[_Item] = collections.deque()
         self._wake = threading.Condition()
+        #: Somebody uses the connection.
+        self._busy = False
         self._closed = False
         self._connection: sa.Connection | None = None
         self._thread = threading.Thread(target=self._run, name="db-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, op: Op[T]) -> Future[T]:
-        """Resolved once committed.
+    def write(self, op: Op[T]) -> T:
+        """Apply and wait until it is committed.
 
-        :raises errors.Unavailable: too many are waiting, or it is closed
+        :raises errors.Unavailable: too many are waiting, it is closed, or not possible in time
         """
-        item = _Item(op, Future(), time.monotonic() + self._patience)
-        with self._wake:
-            if self._closed:
-                raise errors.Unavailable("the database is being closed", retry_after=1.0)
-            if len(self._waiting) >= self._max_waiting:
-                raise errors.Unavailable("the database does not keep up", retry_after=1.0)
-            self._waiting.append(item)
-            self._wake.notify()
-        return item.future
+        item = _Item(op, time.monotonic() + self._patience)
+        if self._enter(item, lead=True):
+            self._work([item])
+        else:
+            item.gate.acquire()
+        if item.error is not None:
+            raise item.error
+        result: T = item.result
+        return result
+
+    def submit(self, op: Op[T]) -> Future[T]:
+        """The same, without waiting: the future is resolved once it is committed."""
+        future: Future[T] = Future()
+        self._enter(_Item(op, time.monotonic() + self._patience, future), lead=False)
+        return future
 
     def close(self) -> None:
         """Commit what is waiting, then stop."""
@@ -130,44 +155,74 @@ class GroupCommit:
             self._wake.notify()
         self._thread.join()
 
+    def _enter(self, item: _Item, *, lead: bool) -> bool:
+        """True: the caller is to commit it; False: the writer thread will."""
+        with self._wake:
+            if self._closed:
+                raise errors.Unavailable("the database is being closed", retry_after=1.0)
+            if lead and not self._busy and not self._waiting:
+                self._busy = True
+                return True
+            if len(self._waiting) >= self._max_waiting:
+                raise errors.Unavailable("the database does not keep up", retry_after=1.0)
+            self._waiting.append(item)
+            if not self._busy:
+                self._wake.notify()
+            return False
+
     def _run(self) -> None:
         while items := self._take():
-            try:
-                self._commit(items)
-            except Exception as exc:  # a bug here must not leave callers waiting for ever
-                LOG.exception("The database writer failed")
-                self._disconnect()
-                for item in items:
-                    item.error = exc
-            for item in items:
-                if item.error is not None:
-                    item.future.set_exception(item.error)
-                else:
-                    item.future.set_result(item.result)
-            del items, item
+            self._work(items)
+            del items
         self._disconnect()
+
+    def _work(self, items: list[_Item]) -> None:
+        """Commit the items and let the next ones in."""
+        try:
+            self._commit(items)
+        except BaseException as exc:  # a bug here must not leave callers waiting for ever
+            LOG.exception("The database writer failed")
+            self._disconnect()
+            for item in items:
+                item.error = exc
+            if not isinstance(exc, Exception):
+                raise
+        finally:
+            with self._wake:
+                self._busy = False
+                if self._waiting or self._closed:
+                    self._wake.notify()
+            for item in items:
+                item.finish()
 
     def _take(self) -> list[_Item]:
         """Everything waiting, at most one operation per key; empty once closed."""
         items: list[_Item] = []
-        with self._wake:
-            while not items:
-                while not self._waiting:
-                    if self._closed:
+        while not items:
+            with self._wake:
+                while self._busy or not self._waiting:
+                    if self._closed and not self._busy:
                         return []
                     self._wake.wait()
-                later: list[_Item] = []
-                keys: set[str] = set()
-                while self._waiting and len(items) < self._max_batch:
-                    item = self._waiting.popleft()
-                    key = item.op.key
-                    if key is not None and key in keys:
-                        later.append(item)
-                    elif item.future.set_running_or_notify_cancel():
-                        items.append(item)
-                        if key is not None:
-                            keys.add(key)
-                self._waiting.extendleft(reversed(later))
+                items = self._choose()
+                self._busy = bool(items)
+        return items
+
+    def _choose(self) -> list[_Item]:
+        """The next batch, out of what is waiting."""
+        items: list[_Item] = []
+        keys: set[str] = set()
+        later: list[_Item] = []
+        while self._waiting and len(items) < self._max_batch:
+            item = self._waiting.popleft()
+            key = item.op.key
+            if key is not None and key in keys:
+                later.append(item)
+            elif item.future is None or item.future.set_running_or_notify_cancel():
+                items.append(item)
+                if key is not None:
+                    keys.add(key)
+        self._waiting.extendleft(reversed(later))
         return items
 
     def _commit(self, items: list[_Item]) -> None:
