@@ -219,19 +219,29 @@ def load(config_files: Sequence[str | Path] = (), **overrides: dict[str, object]
     files = [str(path) for path in config_files]
     try:
         conf([], project="funcflow", default_config_files=files)
-    except cfg.Error as exc:
+        for group, values in overrides.items():
+            for name, value in values.items():
+                conf.set_override(name, value, group=None if group == "default" else group)
+        _read_all(conf)
+    except (cfg.Error, ValueError) as exc:
         raise errors.ConfigError(str(exc)) from exc
-    for group, values in overrides.items():
-        for name, value in values.items():
-            conf.set_override(name, value, group=None if group == "default" else group)
     return conf
 
 
+def _read_all(conf: cfg.ConfigOpts) -> None:
+    """Values are looked at when they are read; a wrong one is to be told at once."""
+    for group, opts in GROUPS.items():
+        place = conf if group == "DEFAULT" else conf[group]
+        for opt in opts:
+            place[opt.dest]
+
+
 def data_dir(conf: cfg.ConfigOpts) -> Path:
-    """The data folder, made if need be, readable by its owner alone."""
-    path = Path(conf.data_dir).expanduser()
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return path
+    """The data folder, made if need be, readable by its owner alone.
+
+    :raises errors.ConfigError: it cannot be made
+    """
+    return _made(conf.data_dir, "Choose another one with --data-dir or [DEFAULT] data_dir.")
 
 
 def database_url(conf: cfg.ConfigOpts) -> str:
@@ -240,7 +250,25 @@ def database_url(conf: cfg.ConfigOpts) -> str:
 
 
 def sub_dir(conf: cfg.ConfigOpts, configured: str | None, default: str) -> Path:
-    """A configured folder or one in the data folder; made if need be."""
-    path = Path(configured).expanduser() if configured else data_dir(conf) / default
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """A configured folder or one in the data folder; made if need be.
+
+    :raises errors.ConfigError: it cannot be made
+    """
+    hint = f"Choose another one for {default}, or allow this user to write there."
+    return _made(configured or data_dir(conf) / default, hint)
+
+
+def absolute(path: str | Path) -> Path:
+    """Good for every process, whatever folder it works in."""
+    return Path(path).expanduser().absolute()
+
+
+def _made(configured: str | Path, hint: str) -> Path:
+    path = absolute(configured)
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise errors.ConfigError(
+            f"the folder {path} cannot be made: {exc.strerror}", hint=hint
+        ) from exc
     return path

@@ -19,6 +19,10 @@ from funcflow.cli import faults
 from funcflow.cli.client import Client
 from funcflow.jobboards import base as board_base
 from funcflow.sandboxes import base as sandbox_base
+from funcflow.sandboxes.process import protections
+
+#: Protections without which trusted functions run all the same.
+_BEARABLE = frozenset({*protections.LIMITS, "hostname", "cgroups"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,7 +106,7 @@ def _jobboard(conf: cfg.ConfigOpts) -> Iterator[Check]:
 
 def _folder(conf: cfg.ConfigOpts) -> Path:
     """The data folder; checking leaves nothing behind, so it is not made."""
-    return Path(conf.data_dir).expanduser()
+    return configuration_of.absolute(conf.data_dir)
 
 
 def _node(conf: cfg.ConfigOpts) -> Iterator[Check]:
@@ -114,7 +118,7 @@ def _node(conf: cfg.ConfigOpts) -> Iterator[Check]:
 
 
 def _sandbox(conf: cfg.ConfigOpts) -> Iterator[Check]:
-    """One line per protection; where one is missing, untrusted code is refused."""
+    """One line per protection."""
     sandbox: sandbox_base.Sandbox = plugins.load("funcflow.sandboxes", conf.sandbox.driver)(conf)
     with contextlib.closing(sandbox):
         for protection in sandbox.protections():
@@ -122,8 +126,15 @@ def _sandbox(conf: cfg.ConfigOpts) -> Iterator[Check]:
             if protection.present:
                 yield Check(name, "ok", protection.detail)
             else:
-                advice = "Untrusted code is refused without it; see doc/operator.md."
-                yield Check(name, "error", protection.detail or "missing", advice)
+                yield _missing(name, protection)
+
+
+def _missing(name: str, protection: sandbox_base.Protection) -> Check:
+    detail = protection.detail or "missing"
+    if protection.name in _BEARABLE:
+        advice = "Functions of untrusted runtimes may need it: see doc/isolation.md."
+        return Check(name, "warn", detail, advice)
+    return Check(name, "error", detail, "Nothing is run without it: see doc/isolation.md.")
 
 
 def _server(client: Client) -> Check:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from funcflow.cli import main
+from funcflow.cli import checks, main
+from funcflow.sandboxes import base as sandbox_base
 from tests.unit.cli.double import Double
 
 
@@ -92,3 +93,12 @@ def test_what_cannot_be_reached_is_an_error_on_its_own_line(
     assert rows["database"]["status"] == "error"
     assert "none-such" in rows["jobboard"]["detail"]
     assert rows["server"]["detail"] == "no conductor is alive"
+
+
+def test_a_missing_protection_is_as_bad_as_what_it_protects() -> None:
+    walls = [sandbox_base.Protection(name, False, "no") for name in ("files", "cpu", "hostname")]
+
+    told = [checks._missing(wall.name, wall) for wall in walls]
+
+    assert [check.status for check in told] == ["error", "warn", "warn"]
+    assert all("doc/isolation.md" in check.advice for check in told)
