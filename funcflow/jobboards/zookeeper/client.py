@@ -18,6 +18,15 @@ from funcflow.jobboards.zookeeper import handler
 RETRY = {"max_tries": -1, "delay": 0.05, "backoff": 2, "max_jitter": 0.5, "max_delay": 1.0}
 
 
+class _Secret(str):
+    """A text that does not show itself: kazoo logs each request with its fields."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "***"
+
+
 class Client(KazooClient):  # type: ignore[misc]
     """Knows the session timeout the server agreed to, in seconds (0: not connected yet)."""
 
@@ -70,7 +79,7 @@ def _credentials(conf: cfg.ConfigOpts) -> dict[str, Any]:
         user, colon, password = group.digest.partition(":")
         if not (user and colon and password):
             raise errors.ConfigError("[jobboard] digest is user:password")
-        options["auth_data"] = [("digest", group.digest)]
+        options["auth_data"] = [("digest", _Secret(group.digest))]
         acl.append(security.make_digest_acl(user, password, all=True))
     if acl:
         options["default_acl"] = acl
