@@ -27,6 +27,8 @@ FEED = 0.1
 LOOK = 0.25
 #: Seconds between looks through the whole package store.
 TIDY = 300.0
+#: Seconds one sweep may go on removing old rows.
+PURGING = 1.0
 #: Rows posted, purged or checked in one go.
 BATCH = 500
 
@@ -163,13 +165,21 @@ class Sweeper:
         if 0 not in self._board.own_shards():
             return  # The owner of the first shard does it for all.
         if self._times.retention:
-            before = time.time() - self._times.retention
-            self._database.write(executions.PurgeSettled(before=before, limit=BATCH))
+            self._purge_settled(time.time() - self._times.retention)
         self._database.transact(lambda conn: garbage.collect(conn, self._store.delete))
         if time.monotonic() >= self._next_tidy:
             self._next_tidy = time.monotonic() + TIDY
             self._orphans.sweep(self._store.digests(), self._store.delete)
             self._database.transact(lambda conn: tallies.fold(conn, self._database.writer))
+
+    def _purge_settled(self, before: float) -> None:
+        """Batch after batch, so that rows go as fast as they come, but only for a while: the
+        other steps wait."""
+        enough = time.monotonic() + PURGING
+        purge = executions.PurgeSettled(before=before, limit=BATCH)
+        while self._database.write(purge) == BATCH and time.monotonic() < enough:
+            if self._stopping.is_set():
+                return
 
     def _post(self, rows: list[models.Execution]) -> None:
         if not rows:
