@@ -1,9 +1,12 @@
-"""Rows 25 to 27 of the faults, and jobs that vanish: poison, crash loops, old backlogs."""
+"""Rows 23 and 25 to 27 of the faults, and jobs that vanish: full disks, poison, crash loops,
+old backlogs."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -172,6 +175,46 @@ def test_a_backlog_older_than_its_maximum_age(tmp_path: Path) -> None:
             row = faults.in_state(server.url, execution, "dead")
             assert row["reason"] == "expired"
         assert dead_letters(server.url) == set(old)
+        faults.conserved(server.url)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of its own, of 256 kB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=256k,nr_inodes=1000", "tmpfs", str(folder)]
+    subprocess.run(mount, check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root mounts disks")
+def test_a_conductors_disk_is_full(small_disk: Path) -> None:
+    """Row 23: what nobody uses makes room; what can never fit fails alone, and leaves nothing."""
+    settings = {
+        "store": {"cache": small_disk},
+        "sandbox": {"max_workers": 1},  # a worker keeps its package in use
+        "conductor": {"max_attempts": ATTEMPTS, "backoff": 0.05, "sweep_interval": 0.2},
+    }
+    with faults.embedded(settings) as server:
+
+        def function(size: int, number: int) -> str:
+            return load.create(server.url, "padded", f"# {number}{'x' * size}\n{ECHO}")
+
+        fitting = [function(100_000, number) for number in range(5)]
+        for each in fitting * 2:
+            status, body = faults.post(server.url, each, {"n": 1}, sync=True)
+            assert (status, body["state"]) == (201, "succeeded")
+        monster = function(260_000, 0)
+        execution = faults.accepted(server.url, monster)
+        row = faults.in_state(server.url, execution, "dead")
+        assert (row["reason"], row["attempts"]) == ("no_room", ATTEMPTS)
+        assert not list(small_disk.glob("*/incoming-*")), "half a package stayed"
+        status, body = faults.post(server.url, fitting[0], {"n": 2}, sync=True)
+        assert (status, body["state"]) == (201, "succeeded")
         faults.conserved(server.url)
 
 
