@@ -60,7 +60,9 @@ class _State(Collector):
     def collect(self) -> Iterator[core.Metric]:
         board = self._services.board
         yield _gauge("funcflow_board_connected", "1: the jobboard is reachable.", board.connected)
-        yield _gauge("funcflow_board_depth", "Jobs on the board, as far as known here.", board.depth())
+        yield _gauge(
+            "funcflow_board_depth", "Jobs on the board, as far as known here.", board.depth()
+        )
         yield _gauge("funcflow_conductors", "Live conductors.", len(board.members()))
         try:
             with self._services.database.read() as connection:
