@@ -13,5 +13,5 @@ def test_a_driver_by_name() -> None:
 
 
 def test_an_unknown_driver_is_a_configuration_error() -> None:
-    with pytest.raises(errors.ConfigError, match="no driver .nonsense. in"):
+    with pytest.raises(errors.ConfigError, match="no driver"):
         plugins.load("funcflow.auth", "nonsense")
