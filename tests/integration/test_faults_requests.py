@@ -26,11 +26,14 @@ from tools.services import postgres
 
 PATH = "/request-faults"
 QUEUE = 40
+#: Functions the project may have; the tests here need some.
+FUNCTIONS = 25
 OPTIONS = {
     "sandbox": {**faults.NETWORK, "result_limit": 10_000},
     "jobboard": {"path": PATH},
     "conductor": {"max_queued_per_project": QUEUE, "backoff": 0.05, "sweep_interval": 0.3},
     "api": {"max_input": 5_000},
+    "limits": {"max_functions": FUNCTIONS},
 }
 SLEEP = """
 import time
@@ -215,6 +218,36 @@ def test_no_more_run_at_once_than_may(place: Place) -> None:
         until(lambda: meter.ended == len(rows), 10, "all to have ended")
         assert meter.most == limit
     place.clean()
+
+
+def test_no_more_functions_than_may_be(place: Place) -> None:
+    """Row 45: the limit holds however many create at once, and a refusal leaves nothing."""
+
+    def functions() -> list[dict[str, Any]]:
+        _, page = cluster.request(place.url, "GET", "/v1/functions?limit=1000")
+        found: list[dict[str, Any]] = page["functions"]
+        return found
+
+    def create(number: int) -> int:
+        body = {
+            "name": f"surplus-{number}",
+            "runtime": "python3",
+            "source": f"# {number}\n{SLEEP}",
+            "entry": "main.main",
+        }
+        return cluster.request(place.urls[number % 2], "POST", "/v1/functions", body)[0]
+
+    before = len(functions())
+    with ThreadPoolExecutor(12) as pool:
+        statuses = list(pool.map(create, range(FUNCTIONS * 2)))
+    assert statuses.count(201) == FUNCTIONS - before
+    assert all(400 <= status < 500 for status in statuses if status != 201)
+    assert len(functions()) == FUNCTIONS
+    for each in functions():
+        if each["name"].startswith("surplus-"):
+            path = f"/v1/functions/{each['id']}"
+            assert cluster.request(place.url, "DELETE", path)[0] == 204
+    assert create(0) == 201, "room was not given back"
 
 
 #: Says when it begins and when it ends.
