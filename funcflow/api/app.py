@@ -13,7 +13,8 @@ The order of :meth:`Application.__call__`, and why:
 5. *Faults* wrap 3 and 4, so that each error, also of auth or routing, has the one JSON shape.
 6. *Headers, metrics, access log* come last and see the final status, whatever made it.
 
-The slow client is the server's business: both servers buffer requests before we are called.
+The slow client is the server's business: waitress reads a request before it calls us; in front
+of gunicorn, whose threads read themselves, stands a proxy that buffers requests.
 """
 
 from __future__ import annotations
