@@ -50,6 +50,7 @@ class Slot:
     busy: int = 0
     idle_since: float = 0.0
     retired: bool = False
+    ended: bool = False
 
     @property
     def usable(self) -> bool:
@@ -149,18 +150,20 @@ class Pools:
         return None
 
     def give_back(self, slot: Slot) -> None:
-        """A run on the slot ended."""
-        ended = False
+        """A run on the slot ended. A worker that must not be used again ends with its last
+        run: others may still be under way in it."""
+        end = False
         with self._lock:
             slot.busy -= 1
             if slot.usable:
                 if not self._hand_over(slot):
                     slot.idle_since = time.monotonic()
-            elif slot.busy == 0 or not slot.worker.alive:
-                ended = self._forget(slot)
+            else:
+                self._forget(slot)
+                end = slot.busy == 0
             if slot.busy == 0:
                 self._wake_for_room()
-        if ended:
+        if end:
             self._end(slot)
 
     def scale(self, definition: inv.Definition, count: int) -> int:
@@ -298,16 +301,13 @@ class Pools:
         for waiter in itertools.islice(self._waiters, 2):
             waiter.wake.set()
 
-    def _forget(self, slot: Slot) -> bool:
-        """Take the slot out of the pool; False when it was out already."""
+    def _forget(self, slot: Slot) -> None:
+        """Take the slot out of the pool, so that nobody gets it any more."""
         siblings = self._slots.get(slot.key, [])
-        if slot not in siblings:
-            return False
-        siblings.remove(slot)
-        if not siblings:
-            del self._slots[slot.key]
-        self._reserved -= slot.memory
-        return True
+        if slot in siblings:
+            siblings.remove(slot)
+            if not siblings:
+                del self._slots[slot.key]
 
     # -- below: without the lock ----------------------------------------------------------
 
@@ -344,9 +344,17 @@ class Pools:
                 package.release()
 
     def _end(self, slot: Slot) -> None:
+        """Kill the worker, with whatever runs in it; once."""
+        with self._lock:
+            if slot.ended:
+                return
+            slot.ended = True
         slot.worker.kill()
         if slot.package is not None:
             slot.package.release()
+        with self._lock:
+            self._reserved -= slot.memory
+            self._wake_for_room()
 
 
 def key_of(revision: models.Revision) -> Key:

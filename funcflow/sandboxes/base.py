@@ -25,9 +25,10 @@ Fault = Literal["sandbox_lost", "start_failed"]
 class SandboxError(errors.FuncflowError):
     """The platform, not the user's code, failed; the conductor may retry.
 
-    ``code`` is one of ``sandbox_lost`` (the worker died under the call for no
-    reason of its own), ``start_failed`` (it never came up), ``no_capacity`` (no room now),
-    ``unprotected`` (a protection is missing and the function is not trusted).
+    ``code`` is one of ``sandbox_lost`` (the worker died under the call for no reason of its
+    own), ``worker_gone`` (it had ended before the call reached it), ``start_failed`` (it never
+    came up), ``no_capacity`` (no room now), ``unprotected`` (a protection is missing and the
+    function is not trusted).
     """
 
     code, status = "sandbox_lost", 503
@@ -102,7 +103,7 @@ class Worker(Protocol):
         ``ExitedEarly`` the worker is dead, with everything it started. A ``Timeout`` or a
         cancel lets other runs in the same worker finish first; no new ones are let in.
 
-        :raises SandboxError: ``sandbox_lost``
+        :raises SandboxError: ``sandbox_lost``, ``worker_gone``
         """
 
     def cancel(self, execution_id: str) -> None:

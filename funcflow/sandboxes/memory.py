@@ -128,7 +128,7 @@ class MemoryWorker:
 
     def invoke(self, request: Request, sink: LogSink) -> Outcome:
         if not self._alive:
-            raise SandboxError(f"worker {self.id} is gone")
+            raise SandboxError(f"worker {self.id} is gone", code="worker_gone")
         began = time.monotonic()
         log = RunLog(sink, request.log_limit)
         chunks, self._load_log = self._load_log, []

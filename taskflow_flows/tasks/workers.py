@@ -11,6 +11,9 @@ from funcflow import models
 from funcflow.sandboxes import base as sandbox_base
 from taskflow_flows import invocation as inv
 
+#: Workers to try when they end just before they are called.
+TRIES = 3
+
 
 class AcquireWorker(task.Task):  # type: ignore[misc]
     """Get a worker of exactly this revision; throw it away if what follows fails."""
@@ -39,8 +42,23 @@ class RunFunction(task.Task):  # type: ignore[misc]
             return sandbox_base.Outcome(
                 error=models.FunctionError(type="Cancelled", message="cancelled before it ran")
             )
-        invocation.began = True
-        outcome = lease.worker.invoke(_request(invocation, definition), invocation.logs.add)
+        request = _request(invocation, definition)
+        for left in reversed(range(TRIES)):
+            invocation.began = True
+            try:
+                outcome = lease.worker.invoke(request, invocation.logs.add)
+            except sandbox_base.SandboxError as exc:
+                if exc.code != "worker_gone":
+                    raise
+                # It ended between being handed out and being called: nothing has run yet.
+                invocation.began = False
+                if not left:
+                    raise
+                lease.discard()
+                lease = invocation.pools.acquire(definition, invocation.limits.acquire)
+                invocation.lease = lease
+            else:
+                break
         lease.give_back()
         return outcome
 

@@ -89,7 +89,7 @@ def test_timeout(worker: Worker) -> None:
     assert not worker.alive
     with pytest.raises(SandboxError) as caught:
         sandboxing.call(worker)
-    assert caught.value.code == "sandbox_lost"
+    assert caught.value.code == "worker_gone"
 
 
 @pytest.mark.parametrize("worker", ["simple.slow"], indirect=True)

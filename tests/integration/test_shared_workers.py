@@ -75,6 +75,23 @@ def test_a_cancel_in_a_shared_worker_lets_the_others_finish(
         assert not worker.alive
 
 
+def test_a_process_left_behind_ends_a_shared_worker_after_its_last_call(
+    sandbox: ProcessSandbox, folder: Path
+) -> None:
+    sandboxing.package(folder, {"mix.py": "import simple, hostile\ndef main(f, **k):\n" + MIX})
+    worker = sandbox.start(sandboxing.spec(folder, "mix.main", concurrency=2))
+    log = sandboxing.Log()
+    with ThreadPoolExecutor(2) as pool:
+        request = sandboxing.request({"f": "slow", "seconds": 1})
+        other = pool.submit(worker.invoke, request, log)
+        until(lambda: log.chunks, what="its first line")
+        outcome, _ = sandboxing.call(worker, {"f": "daemon"})
+        assert outcome.error is None
+        assert other.result(10).value == '"slept"'
+    until(lambda: not worker.alive, what="the end of the worker")
+    assert sandboxing.descendants(worker.pid) == set()
+
+
 def test_an_exit_in_a_shared_worker_ends_all_its_calls(
     sandbox: ProcessSandbox, folder: Path
 ) -> None:
@@ -157,6 +174,7 @@ def test_timeouts_cancels_and_kills_among_many_calls(
         for done in [pool.submit(client, number) for number in range(8)]:
             done.result()
     current.get().kill()
-    assert set(ends) == {"answered", "Timeout", "Cancelled", "sandbox_lost"}, ends
+    # Which of the last two a call meets is a matter of moments.
+    assert set(ends) - {"worker_gone"} == {"answered", "Timeout", "Cancelled", "sandbox_lost"}, ends
     assert ends["answered"] > 300
     until(lambda: sandbox.metrics()["workers"] == 0, what="the end of all workers")

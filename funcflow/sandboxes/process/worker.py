@@ -96,7 +96,7 @@ class ProcessWorker:
         log = RunLog(sink, request.log_limit)
         started = time.monotonic()
         if not self._enter():
-            raise SandboxError(f"worker {self.id} is gone")
+            raise SandboxError(f"worker {self.id} is gone", code="worker_gone")
         try:
             self._replay(log)
             if self._load_error is not None:
@@ -127,7 +127,7 @@ class ProcessWorker:
         told = verdicts.usage_of(answer.get("usage"))
         alone = self.spec.revision.limits.concurrency == 1
         cpu, peak = self._measure(alone, *told)
-        if alone and self._users == 1 and self.jailed.leaked():
+        if self._users == 1 and self.jailed.leaked():
             self._retire()
         value, error = verdicts.value_of(answer, request.result_limit)
         if error is not None and error.type == "MemoryError":
@@ -141,7 +141,8 @@ class ProcessWorker:
             error = verdicts.cancelled()
             self._alive = False
         elif self._killed or (self._channel.ended == "closed" and not run.sent):
-            raise SandboxError(f"worker {self.id} was stopped or had ended before the call")
+            code = "sandbox_lost" if run.sent else "worker_gone"
+            raise SandboxError(f"worker {self.id} was stopped", code=code)
         elif self._channel.ended in (None, STUCK):
             error = verdicts.timeout(request.timeout)
             self._alive = False

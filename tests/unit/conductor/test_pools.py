@@ -238,6 +238,19 @@ def test_a_dead_worker_is_not_given_out_again() -> None:
     assert it.pools.acquire(definition(), 1).cold
 
 
+def test_a_worker_that_must_not_be_used_again_ends_with_its_last_run() -> None:
+    """Other calls may be under way in it: they are not to suffer."""
+    it = setup()
+    first, second = (it.pools.acquire(definition(concurrency=2), 1) for _ in range(2))
+    assert first.worker is second.worker
+    first.discard()
+    assert first.worker.alive
+    assert it.pools.acquire(definition(concurrency=2), 1).cold, "nobody new gets in"
+    second.give_back()
+    assert not first.worker.alive
+    assert it.packages[0].released == 1
+
+
 def test_a_discarded_worker_is_killed() -> None:
     it = setup()
     lease = it.pools.acquire(definition(), 1)

@@ -136,6 +136,43 @@ def test_a_worker_that_fails_the_platform_is_thrown_away(engine: str) -> None:
     assert world.lease.ended == ["discarded"]
 
 
+class Gone(Lease):
+    """A worker that ended between being handed out and being called."""
+
+    def invoke(
+        self, request: sandbox_base.Request, sink: sandbox_base.LogSink
+    ) -> sandbox_base.Outcome:
+        raise sandbox_base.SandboxError("gone", code="worker_gone")
+
+
+class Worlds(World):
+    """Hands out several workers, one after the other."""
+
+    def __init__(self, *leases: Lease) -> None:
+        super().__init__()
+        self.leases = list(leases)
+
+    def acquire(self, definition: inv.Definition, timeout: float) -> Lease:
+        return self.leases.pop(0)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_worker_that_ended_before_the_call_is_replaced(engine: str) -> None:
+    gone, good = Gone(), Lease()
+    made = invocation(Worlds(gone, good))
+    assert run(engine, made)["outcome"].value == '{"a": 1}'
+    assert (gone.ended, good.ended) == (["discarded"], ["given back"])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_call_that_no_worker_took_has_not_begun(engine: str) -> None:
+    """So it costs no attempt, and what may run once only is not lost."""
+    made = invocation(Worlds(Gone(), Gone(), Gone()))
+    with pytest.raises(sandbox_base.SandboxError):
+        run(engine, made)
+    assert not made.began
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_refused_outcome_goes_to_the_caller(engine: str) -> None:
     world = World(refuse=inv.Fenced("e"))
