@@ -47,23 +47,23 @@ def after(owner: type, name: str, when: Callable[[Any], bool] = lambda _: True) 
 
 def in_consume() -> None:
     """Die with the consuming request sent, before its answer."""
-    consume, commit = board.ZookeeperBoard.consume, kazoo.client.TransactionRequest.commit_async
+    consume, call = board.ZookeeperBoard.consume, kazoo.client.KazooClient._call
     consuming = threading.Event()
 
     def mark(self: Any, claims: Any) -> None:
         consuming.set()
         consume(self, claims)
 
-    def commit_and_die(self: Any) -> Any:
-        sent = commit(self)
+    def call_and_die(self: Any, *args: Any) -> Any:
+        sent = call(self, *args)
         if consuming.is_set():
-            while self.client._queue:
+            while self._queue:
                 time.sleep(0)
             die()
         return sent
 
     board.ZookeeperBoard.consume = mark
-    kazoo.client.TransactionRequest.commit_async = commit_and_die
+    kazoo.client.KazooClient._call = call_and_die
 
 
 def before_with_the_database(owner: type, name: str) -> None:

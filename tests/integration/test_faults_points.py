@@ -42,6 +42,7 @@ class Pair:
     def only_bad(self, point: str) -> None:
         """Leave the board to the conductor that will die."""
         self.good.kill()
+        self.bad.kill()
         self.bad.point = point
         self.bad.start()
         path = f"/v1/functions/{self.function}/workers"
