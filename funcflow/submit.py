@@ -181,7 +181,7 @@ class Submitter:
 
     def _await(self, execution_id: str, deadline: float) -> models.Execution:
         """The row, once settled or dead or when the wait ends."""
-        patience = max(deadline, time.monotonic() + DURABLE)
+        patience = time.monotonic() + DURABLE
         while True:
             with self._database.read() as conn:
                 execution = executions.find(conn, execution_id)

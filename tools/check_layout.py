@@ -71,7 +71,7 @@ def finished(root: Path) -> Iterator[str]:
 
 def tests_mirror_code(root: Path) -> Iterator[str]:
     """``tests/unit/a/test_b.py`` is about ``b`` somewhere in ``funcflow/a`` (or another
-    package's)."""
+    package's), or about the page ``doc/b.md``."""
     for mirror in MIRRORS:
         base = root / "tests" / mirror
         for path in sorted(base.rglob("test_*.py")):
@@ -92,7 +92,8 @@ def _subjects(mirror: str, about: Path) -> Iterator[Path]:
 
 def _exists(root: Path, module: Path) -> bool:
     path = root / module
-    if path.is_dir() or path.with_suffix(".py").is_file():
+    page = root / "doc" / module.with_suffix(".md")
+    if path.is_dir() or path.with_suffix(".py").is_file() or page.is_file():
         return True
     # A driver may be a folder of modules.
     return len(module.parts) > 2 and any(path.parent.rglob(f"{path.name}.py"))

@@ -72,7 +72,8 @@ def before_with_the_database(owner: type, name: str) -> None:
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         while victims:
-            os.kill(victims.pop(), signal.SIGKILL)
+            # With its backends, which would answer for a moment longer.
+            os.killpg(victims.pop(), signal.SIGKILL)
         return real(*args, **kwargs)
 
     setattr(owner, name, wrapped)

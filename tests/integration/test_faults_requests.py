@@ -7,19 +7,17 @@ import http.client
 import json
 import random
 import socket
-import struct
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import kazoo.client
 import pytest
 
-from funcflow import wire
 from tests import load
-from tests.integration import faults
+from tests.integration import faults, meter, strangers
 from tests.waiting import until
 from tools import cluster
 from tools.services import postgres
@@ -200,9 +198,9 @@ def test_a_full_queue_refuses(place: Place) -> None:
 def test_no_more_run_at_once_than_may(place: Place) -> None:
     """Row 45: parallel calls through all APIs and conductors, posted and waited for."""
     limit = 2
-    function = load.create(place.url, "limited", COUNTED, network=True, max_concurrency=limit)
-    with Meter() as meter:
-        given = {"port": meter.port}
+    function = load.create(place.url, "limited", meter.COUNTED, network=True, max_concurrency=limit)
+    with meter.Meter() as counter:
+        given = {"port": counter.port}
 
         def waited(number: int) -> str:
             key = f"limited-{number}"
@@ -215,8 +213,8 @@ def test_no_more_run_at_once_than_may(place: Place) -> None:
             executions = [*posted, *pool.map(waited, range(15))]
         rows = load.settled(place.url, executions)
         assert {row["state"] for row in rows} == {"succeeded"}
-        until(lambda: meter.ended == len(rows), 10, "all to have ended")
-        assert meter.most == limit
+        until(lambda: counter.ended == len(rows), 10, "all to have ended")
+        assert counter.most == limit
     place.clean()
 
 
@@ -250,57 +248,6 @@ def test_no_more_functions_than_may_be(place: Place) -> None:
     assert create(0) == 201, "room was not given back"
 
 
-#: Says when it begins and when it ends.
-COUNTED = """
-import socket
-import time
-def main(port):
-    with socket.create_connection(("127.0.0.1", port)) as link:
-        link.recv(1)
-        time.sleep(0.05)
-        link.sendall(b"e")
-        link.recv(1)
-"""
-
-
-class Meter:
-    """The most runs of ``COUNTED`` that were under way at the same time."""
-
-    def __init__(self) -> None:
-        self.most = self.now = self.ended = 0
-        self._lock = threading.Lock()
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=100)
-        self.port: int = self._listener.getsockname()[1]
-
-    def __enter__(self) -> Meter:
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                link, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(link,), daemon=True).start()
-
-    def _serve(self, link: socket.socket) -> None:
-        with link:
-            with self._lock:
-                self.now += 1
-                self.most = max(self.most, self.now)
-            link.sendall(b"b")
-            link.recv(1)
-            with self._lock:
-                self.now -= 1
-                self.ended += 1
-            link.sendall(b"e")
-
-
 def test_a_version_goes_while_it_runs(place: Place, witness: faults.Witness) -> None:
     """Row 46: refused while an alias needs it; what runs, and what waits, ends well."""
     source = faults.WITNESSED
@@ -331,48 +278,7 @@ def test_a_version_goes_while_it_runs(place: Place, witness: faults.Witness) -> 
     place.clean()
 
 
-HOSTILE = """
-import os
-import threading
-import time
-kept = []
-marks = []
-
-def fork_bomb():
-    while True:
-        try:
-            os.fork()
-        except OSError:
-            pass
-
-def memory():
-    while True:
-        kept.append(bytearray(8 << 20))
-
-def log():
-    while True:
-        os.write(1, b"y" * 65536)
-
-def deaf():
-    import signal
-    for number in range(1, 32):
-        try:
-            signal.signal(number, signal.SIG_IGN)
-        except (OSError, ValueError):
-            pass
-    while True:
-        time.sleep(1)
-
-def leave_a_thread():
-    def run():
-        while True:
-            marks.append(1)
-            time.sleep(0.01)
-    threading.Thread(target=run, daemon=True).start()
-
-def main(do):
-    return globals()[do]()
-"""
+HOSTILE = (Path(load.__file__).parent / "functions/neighbour.py").read_text()
 
 
 def test_hostile_functions_harm_no_neighbour(place: Place) -> None:
@@ -471,61 +377,20 @@ def doors(place: Place) -> list[tuple[str, int]]:
         client.close()
 
 
-def frame(message: dict[str, Any]) -> bytes:
-    body = json.dumps(message).encode()
-    return struct.pack(">I", len(body)) + body
-
-
 def test_strangers_get_no_word_in(place: Place, witness: faults.Witness) -> None:
     """Who does not know the secret can neither cancel nor run anything."""
     function = load.create(place.url, "target", faults.WITNESSED, network=True, timeout=60)
     execution = faults.accepted(place.url, function, witness.input("target", 4))
     until(lambda: witness.runs["target"], 20, "the function to run")
     wanted = [
-        frame({"id": 1, "op": "cancel", "execution_id": execution}),
-        frame({"id": 2, "op": "detach", "function_id": function, "revision": None}),
+        strangers.frame({"id": 1, "op": "cancel", "execution_id": execution}),
+        strangers.frame({"id": 2, "op": "detach", "function_id": function, "revision": None}),
     ]
     for address in doors(place):
-        for talk in (plain, wrong_secret, echo):
+        for talk in (strangers.plain, strangers.wrong_secret, strangers.echo):
             with socket.create_connection(address, timeout=10) as link:
                 talk(link, wanted)
     (row,) = load.settled(place.url, [execution])
     assert (row["state"], row["attempts"], witness.runs["target"]) == ("succeeded", 1, 1)
     assert "does not know the secret" in place.cluster.logs()
     place.clean()
-
-
-def plain(link: socket.socket, wanted: list[bytes]) -> None:
-    """Talk as if there were no proof to give."""
-    for message in wanted:
-        link.sendall(message)
-    ended(link)
-
-
-def wrong_secret(link: socket.socket, wanted: list[bytes]) -> None:
-    with pytest.raises((wire.Refused, wire.Closed)):
-        wire.Connection(link, "guessed", server=False)
-
-
-def echo(link: socket.socket, wanted: list[bytes]) -> None:
-    """Play the conductor's own proof back at it."""
-    nonce = link.recv(32, socket.MSG_WAITALL)
-    link.sendall(nonce)
-    link.sendall(link.recv(32, socket.MSG_WAITALL))
-    for message in wanted:
-        try:
-            link.sendall(message)
-        except OSError:
-            break
-    ended(link)
-
-
-def ended(link: socket.socket) -> None:
-    """The other side says nothing of use and hangs up."""
-    said = b""
-    try:
-        while piece := link.recv(1000):
-            said += piece
-    except ConnectionError:
-        pass
-    assert len(said) <= 64, "an answer beside nonce and proof"
