@@ -130,7 +130,7 @@ class Executions:
 
     def _wait(self, request: Request) -> float | None:
         preferred = request.prefer_wait()
-        return None if preferred is None else min(max(1.0, preferred), self._max_wait)
+        return None if preferred is None else min(max(0.0, preferred), self._max_wait)
 
 
 class Execution:
