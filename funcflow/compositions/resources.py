@@ -63,14 +63,14 @@ _SUFFIXES = {
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}"
 _PLAIN = re.compile(rf"(?P<name>{_NAME})(?::(?P<qualifier>\$LATEST|[A-Za-z0-9_-]{{1,128}}))?")
 _LAMBDA = re.compile(
-    r"arn:aws[a-z-]*:lambda:[a-z0-9-]*:\d*:function:"
+    r"arn:aws[a-z-]*:lambda:[A-Za-z0-9_-]*:[A-Za-z0-9_-]*:function:"
     r"(?P<name>[A-Za-z0-9_.-]{1,255})(?::(?P<qualifier>\$LATEST|[A-Za-z0-9_-]{1,128}))?"
 )
 _ACTIVITY = re.compile(
-    r"arn:aws[a-z-]*:states:[a-z0-9-]*:\d*:activity:(?P<name>[^\s:?*<>{}\[\]]{1,80})"
+    r"arn:aws[a-z-]*:states:[A-Za-z0-9_-]*:[A-Za-z0-9_-]*:activity:(?P<name>[^\s:?*<>{}\[\]]{1,80})"
 )
 _OPTIMISED = re.compile(
-    r"arn:aws[a-z-]*:states:[a-z0-9-]*:\d*:(?P<action>[A-Za-z0-9_-]+(?::[A-Za-z0-9_-]+){1,2})"
+    r"arn:aws[a-z-]*:states:[A-Za-z0-9_-]*:[A-Za-z0-9_-]*:(?P<action>[A-Za-z0-9_-]+(?::[A-Za-z0-9_-]+){1,2})"
     r"(?P<suffix>\.[A-Za-z:0-9]+)?"
 )
 _OWN = re.compile(r"funcflow:(?P<action>[a-z]+)(?P<suffix>\.[A-Za-z:0-9]+)?")
@@ -145,3 +145,22 @@ def _checked(text: str, kind: Kind, allowed: set[Pattern], pattern: Pattern) -> 
     if pattern not in allowed:
         raise BadResource(f"{text!r}: this action cannot wait in that way")
     return Resource(text, kind, pattern)
+
+
+_DATA = re.compile(
+    r"arn:aws[a-z-]*:states:[A-Za-z0-9_-]*:[A-Za-z0-9_-]*:(?:aws-sdk:)?s3:(?P<action>[A-Za-z0-9]+)"
+    r"|funcflow:(?P<own>getObject|listObjects|putObject)"
+)
+
+
+def data_action(text: str) -> str:
+    """The action of an ItemReader's or ResultWriter's Resource: "s3:getObject", ….
+
+    Raises :class:`BadResource`; whether the action fits is the caller's question.
+    """
+    match = _DATA.fullmatch(text)
+    if not match:
+        raise BadResource(f"{text!r} is no access to an object store")
+    if match["own"]:
+        return "s3:listObjectsV2" if match["own"] == "listObjects" else f"s3:{match['own']}"
+    return f"s3:{match['action']}"
