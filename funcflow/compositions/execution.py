@@ -14,7 +14,7 @@ from typing import Final
 
 from funcflow.compositions.commands import Request
 from funcflow.compositions.definition import AnyState, Definition, Machine, Map, Parallel, Type
-from funcflow.compositions.expressions.base import DEFAULT_LIMITS, NO_VARIABLES, Limits, Value
+from funcflow.compositions.expressions.base import DEFAULT_LIMITS, Limits, Value
 from funcflow.compositions.payloads import PAYLOAD_LIMIT
 
 RUNNING: Final = "RUNNING"
@@ -50,7 +50,7 @@ class Frame:
     state: AnyState
     #: The raw input of the state.
     input: Value
-    variables: Mapping[str, Value] = NO_VARIABLES
+    variables: Mapping[str, Value] = field(default_factory=dict)
     #: The event the next one follows from.
     previous: int = 0
     #: The …StateEntered event of the state, and its time as text.

@@ -77,10 +77,8 @@ def _lines(text: str) -> Iterator[Any]:
 
 def _csv(reader: ItemReader, text: str) -> Iterator[dict[str, str]]:
     rows = csv.reader(io.StringIO(text), delimiter=_DELIMITERS[reader.csv_delimiter])
-    if reader.csv_header_location == "GIVEN":
-        headers = list(reader.csv_headers)
-    else:
-        headers = next(rows, [])
+    given = reader.csv_header_location == "GIVEN"
+    headers = list(reader.csv_headers) if given else next(rows, [])
     if len(set(headers)) != len(headers):
         raise _failure("CSV headers cannot contain duplicates.")
     try:
