@@ -29,6 +29,15 @@ class Missing(enum.Enum):
 MISSING: Final = Missing.MISSING
 
 
+class Unsupported(enum.Enum):
+    """The one value :data:`UNSUPPORTED`: an answer that is no JSON, such as a function."""
+
+    UNSUPPORTED = "unsupported"
+
+
+UNSUPPORTED: Final = Unsupported.UNSUPPORTED
+
+
 class Language(enum.StrEnum):
     """QueryLanguage of a machine or of a state."""
 
@@ -114,14 +123,14 @@ class Scope:
 
     ``input`` is what ``$`` means in JSONPath and YAQL at this stage (raw input, effective
     input, or the task's result for ResultSelector) and ``$states.input`` in JSONata.
-    ``context`` is the context object (``$$``, ``$states.context``, YAQL ``context()``).
+    ``context`` is the context object (``$$``; ``$states.context`` in JSONata and YAQL).
     ``variables`` are named without the dollar sign. ``result`` and ``error_output`` are
     ``$states.result`` and ``$states.errorOutput``, MISSING where the state has none.
     """
 
     input: Value
     context: Mapping[str, Value] = field(default_factory=dict)
-    variables: Mapping[str, Value] = NO_VARIABLES
+    variables: Mapping[str, Value] = field(default_factory=lambda: NO_VARIABLES)
     result: Value = MISSING
     error_output: Value = MISSING
     hooks: Hooks = _DEFAULT_HOOKS
@@ -159,8 +168,8 @@ class Path(Expression, Protocol):
         """True for a reference path: only names and indexes, no @ , : ? * or .. in it."""
 
     def find(self, scope: Scope) -> Value:
-        """Like ``evaluate``, but MISSING where nothing is found. Fails on nothing else
-        than an undefined variable or a limit."""
+        """Like ``evaluate``, but MISSING where nothing is found, an undefined variable
+        included. Fails only on a limit."""
 
 
 class Reference(Path, Protocol):
