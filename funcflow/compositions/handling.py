@@ -44,8 +44,8 @@ def handle(step: Step, frame: Frame, failure: Failure) -> Ending | None:
             if _retry(step, frame, index, retrier):
                 return None
             break
-    if frame.group is not None:
-        kind = frame.state.type
+    kind = frame.state.type
+    if frame.group is not None or (kind == "Map" and failure.error == failures.QUERY):
         step.tell(frame, Type[f"{kind}StateFailed"])
     for catcher in frame.state.catch:
         if matches(ending, catcher.errors):
