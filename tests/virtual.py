@@ -113,6 +113,12 @@ class World:
         for command in wanted:
             self.do(run, command)
 
+    def answered(self, request: commands.RunTask) -> Signal:
+        """The answer to a task outside of any execution."""
+        assert isinstance(request.work, work.CallFunction)
+        kind, fields, _ = self._called(request.work)
+        return kind(time=self.now, id=request.id, **fields)  # type: ignore[call-arg]
+
     def later(self, seconds: float, happen: Callable[[], None]) -> None:
         self._count += 1
         heapq.heappush(self._queue, (self.now + seconds, self._count, happen))
@@ -166,6 +172,20 @@ class World:
                 )
 
     def _call(self, run: Run, command: commands.RunTask, call: work.CallFunction) -> None:
+        kind, fields, took = self._called(call)
+        if command.timeout is not None and took >= command.timeout:
+            self.answer(run, command.timeout, signals.TaskTimedOut, command.id)
+        elif command.resource.pattern is Pattern.TOKEN:
+            submitted = kind is signals.TaskSucceeded
+            self.answer(
+                run, took, signals.TaskSubmitted if submitted else kind, command.id, **fields
+            )
+            self._await_token(run, command, took)
+        else:
+            self.answer(run, took, kind, command.id, **fields)
+
+    def _called(self, call: work.CallFunction) -> tuple[type[Signal], dict[str, Any], float]:
+        """Run a function: what it answers, and how many seconds it took."""
         took = 0.0
 
         def sleep(seconds: float) -> None:
@@ -179,16 +199,7 @@ class World:
             kind: type[Signal] = signals.TaskSucceeded
         except Exception as error:
             kind, fields = signals.TaskFailed, self._error(call, error)
-        if command.timeout is not None and took >= command.timeout:
-            self.answer(run, command.timeout, signals.TaskTimedOut, command.id)
-        elif command.resource.pattern is Pattern.TOKEN:
-            submitted = kind is signals.TaskSucceeded
-            self.answer(
-                run, took, signals.TaskSubmitted if submitted else kind, command.id, **fields
-            )
-            self._await_token(run, command, took)
-        else:
-            self.answer(run, took, kind, command.id, **fields)
+        return kind, fields, took
 
     def _await_token(self, run: Run, command: commands.RunTask, took: float) -> None:
         if command.heartbeat is not None:

@@ -163,7 +163,7 @@ def _visit(step: Step, frame: Frame) -> None:
     try:
         if frame.entered == 0:
             step.enter(frame)
-        _RUN[frame.state.type](step, frame)
+        RUN[frame.state.type](step, frame)
     except Failure as failure:
         _settle(step, frame, failure)
         return
@@ -313,7 +313,8 @@ def _run_fail(step: Step, frame: Frame) -> None:
     raise handling.asked_failure(step, frame)
 
 
-_RUN: Final[Mapping[str, Callable[[Step, Frame], None]]] = {
+#: What each type of state does once it is entered.
+RUN: Final[Mapping[str, Callable[[Step, Frame], None]]] = {
     "Task": tasks.run_task,
     "Pass": simple.run_pass,
     "Wait": simple.run_wait,

@@ -20,7 +20,7 @@ from funcflow.compositions.states_group import items, selected
 from funcflow.compositions.states_task import TaskFailure
 from funcflow.compositions.step import Step
 
-_EXCEEDED = "The specified tolerated failure threshold was exceeded"
+EXCEEDED = "The specified tolerated failure threshold was exceeded"
 
 
 def run_distributed(step: Step, frame: Frame) -> None:
@@ -169,7 +169,7 @@ def _child_answered(
         error = failures.TIMEOUT if isinstance(signal, TaskTimedOut) else signal.error
         run.failed[index] = (error, signal.cause)
         if _exceeded(run, len(group.items)):
-            _fail(step, group, failures.TOLERATED, _EXCEEDED)
+            _fail(step, group, failures.TOLERATED, EXCEEDED)
     _go_on(step, group)
 
 

@@ -60,6 +60,7 @@ def items(step: Step, frame: Frame, effective: Value) -> list[Value]:
         return found
     if state.language == "JSONPath":
         path = "$" if setting is None or setting.expression is None else setting.expression.text
+        path = path.removeprefix("$") if path.startswith("$$") else path
         raise Failure(failures.RUNTIME, f'Reference path "{path}" must point to array.')
     if setting is not None and setting.expression is not None:
         raise settings.unexpected(setting, "array", found)

@@ -81,9 +81,7 @@ def submitted(step: Step, frame: Frame, request: RunTask, signal: TaskSubmitted)
 
 def succeeded(step: Step, frame: Frame, request: RunTask, signal: TaskSucceeded) -> None:
     resource = request.resource
-    output = signal.output
-    if resource.pattern is Pattern.REQUEST:
-        output = work.result(resource, request.work, output)
+    output = result_of(request, signal.output)
     prefix, kind, name = _names(resource)
     try:
         step.check(output, kind if prefix == "Task" else resource.text)
@@ -92,6 +90,13 @@ def succeeded(step: Step, frame: Frame, request: RunTask, signal: TaskSucceeded)
     details = events.TaskOutput(kind, name, output) if prefix == "Task" else events.Output(output)
     step.tell(frame, Type[f"{prefix}Succeeded"], details)
     step.finish(frame, output)
+
+
+def result_of(request: RunTask, answer: Any) -> Any:
+    """The raw result: wrapped as the resource does, unless somebody else sent it."""
+    if request.resource.pattern is Pattern.REQUEST:
+        return work.result(request.resource, request.work, answer)
+    return answer
 
 
 def failed(step: Step, frame: Frame, request: RunTask, signal: TaskFailed) -> None:
