@@ -7,6 +7,7 @@ when one request takes more CPU time than it may; it ends by itself when its inp
 
 from __future__ import annotations
 
+import datetime
 import json
 import resource
 import signal
@@ -59,7 +60,9 @@ def _answer(request: dict[str, Any]) -> bytes:
         if value is UNSUPPORTED:
             return b'{"unsupported":true}'
         if fits(value, request["output"]):
-            return json.dumps({"value": value}, separators=(",", ":"), allow_nan=False).encode()
+            return json.dumps(
+                {"value": value}, separators=(",", ":"), allow_nan=False, default=_plain
+            ).encode()
     except MemoryError:
         return json.dumps({"much": "used more memory than is allowed.", "output": False}).encode()
     except jsonata.JsonataError as error:
@@ -68,6 +71,15 @@ def _answer(request: dict[str, Any]) -> bytes:
         # YAQL's functions let through whatever Python raises.
         return json.dumps({"error": f"{type(error).__name__}: {error}"[:2000]}).encode()
     return json.dumps({"much": "gives more data than is allowed.", "output": True}).encode()
+
+
+def _plain(value: Any) -> Value:
+    """YAQL's points in time as RFC 3339 texts and its spans as seconds."""
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    raise TypeError(f"The answer holds a {type(value).__name__}, which is no JSON.")
 
 
 def _evaluate(request: dict[str, Any]) -> Value:

@@ -39,9 +39,14 @@ class Expression:
         self._states = tuple(source.states.items())
         self._tame = source.tame
         self._calls = source.calls
+        self._plain = source.plain
         self._hooked = bool(source.calls & jsonata_functions.HOOKED)
 
     def evaluate(self, scope: Scope) -> Value:
+        if self._plain is not None:
+            value = self._look_up(scope, self._plain)
+            if value is not MISSING:
+                return value
         bindings = self._bindings(scope)
         # One seed for either place, so that both give the same numbers.
         seed = repr(scope.hooks.random()) if self._hooked else ""
@@ -62,6 +67,20 @@ class Expression:
             raise self.failed("returned nothing (undefined).")
         if value is UNSUPPORTED:
             raise self.failed("returned an unsupported result type.")
+        return value
+
+    def _look_up(self, scope: Scope, names: tuple[str, ...]) -> Value:
+        """The value of ``$states.input.a.b`` or ``$name.a``, not copied: where only objects
+        are passed, JSONata gives the field as it is. MISSING where it must be asked."""
+        value: Value
+        if names[0] == "states":
+            value, names = _part(scope, names[1]), names[2:]
+        else:
+            value, names = scope.variables.get(names[0], MISSING), names[1:]
+        for name in names:
+            if type(value) is not dict:
+                return MISSING
+            value = value.get(name, MISSING)
         return value
 
     def _run(self, bindings: dict[str, Value], seed: str, scope: Scope) -> Value:

@@ -294,6 +294,26 @@ class Source:
         return seen
 
     @cached_property
+    def plain(self) -> tuple[str, ...] | None:
+        """("states", "input", "a") for ``$states.input.a``, ("v", "a") for ``$v.a``: a
+        variable and names only; None for every other expression."""
+        if not self.tokens or self.tokens[0].kind != "variable":
+            return None
+        names = [self.tokens[0].text[1:]]
+        for place in range(1, len(self.tokens), 2):
+            if self._at(place) != "." or self._kind(place + 1) != "name":
+                return None
+            names.append(self._at(place + 1))
+        if names[0] in ("", "$") or names[0] in BUILTINS:
+            return None
+        if names[0] == "states" and (len(names) < 2 or names[1] not in _STATES):
+            return None
+        return tuple(names)
+
+    def _kind(self, place: int) -> str:
+        return self.tokens[place].kind if 0 <= place < len(self.tokens) else ""
+
+    @cached_property
     def tame(self) -> bool:
         """Whether it is safe to run inside this process."""
         if len(self.text) > _MAX_TAME_TEXT:

@@ -58,9 +58,12 @@ def run_yaql(text: str, variables: dict[str, Value], document: Value, hooks: Hoo
             return hooks.random()
         return low + min(int(hooks.random() * (high - low + 1)), high - low)
 
+    def uuid() -> str:
+        return hooks.uuid()
+
     context.register_function(now, name="now")
     context.register_function(random_, name="random")
-    context.register_function(hooks.uuid, name="uuid")
+    context.register_function(uuid, name="uuid")
     for name, value in variables.items():
         context[f"${name}"] = utils.convert_input_data(value)
     return parsed(text).evaluate(data=document, context=context)
