@@ -59,7 +59,8 @@ def load(text: str, max_depth: int) -> Loaded:
     except _Stop:
         pass
     except yaml.YAMLError as error:
-        loader.refuse("syntax", f"Not YAML: {_message(error)}", "", _error_place(error, text))
+        place = _error_place(error, text)
+        loader.refuse("syntax", f"Not YAML: {_message(error)}", "", place, _hint(text, place))
     return loader.loaded
 
 
@@ -85,9 +86,11 @@ class _Loader:
         if not isinstance(event, yaml.StreamEndEvent):
             self.refuse("syntax", "A definition is one YAML document", "", _place(event))
 
-    def refuse(self, code: str, message: str, pointer: str, place: Place | None) -> None:
+    def refuse(
+        self, code: str, message: str, pointer: str, place: Place | None, hint: str = ""
+    ) -> None:
         line, column = place or (None, None)
-        self.loaded.problems.append(Problem(code, message, pointer, line, column))
+        self.loaded.problems.append(Problem(code, message, pointer, line, column, hint))
 
     def _value(self, event: Any, pointer: str, depth: int) -> Any:
         before = self._values
@@ -202,6 +205,14 @@ def _place(event: Any) -> Place:
 def _message(error: yaml.YAMLError) -> str:
     parts = (getattr(error, "context", None), getattr(error, "problem", None))
     return ", ".join(str(part) for part in parts if part) or str(error).splitlines()[0]
+
+
+def _hint(text: str, place: Place | None) -> str:
+    """For the slip everybody makes once."""
+    lines = text.splitlines()
+    if place is not None and place[0] <= len(lines) and "{%" in lines[place[0] - 1]:
+        return 'In YAML an expression needs quotes: "{% … %}".'
+    return ""
 
 
 def _error_place(error: yaml.YAMLError, text: str) -> Place | None:

@@ -13,8 +13,6 @@ from funcflow.compositions.expressions import Language, Malformed
 from funcflow.compositions.validate import fields
 from funcflow.compositions.validate.node import Node
 
-_BRACES = {"JSONata": "{% … %}", "YAQL": "<% … %>"}
-
 #: Intrinsic functions that can give a text, for ErrorPath and CausePath.
 _TEXT_FUNCTIONS = ["ArrayGetItem", "Base64Encode", "Base64Decode", "Format", "JsonToString"]
 _TEXT_FUNCTIONS += ["Hash", "UUID"]
@@ -93,28 +91,6 @@ def template_value(node: Node) -> None:
         malformed(inner, "bad_expression", fault.malformed)
     if not faults:
         _reads(node, expressions.compile_template(node.value, language).variables)
-    if node.language != "JSONPath":
-        _half_braces(node)
-
-
-def _half_braces(node: Node) -> None:
-    """Warn of texts that look like expressions and are not."""
-    if isinstance(node.value, dict):
-        for key in node.value:
-            _half_braces(node[key])
-    elif isinstance(node.value, list):
-        for inner in node.items():
-            _half_braces(inner)
-    elif isinstance(node.value, str) and not node.is_expression:
-        first, last = _BRACES[node.language].split(" … ")
-        text = node.value.strip()
-        if text.startswith(first) or text.endswith(last):
-            node.problem(
-                "bad_expression",
-                "This text is taken as it is: it is no expression",
-                f"An expression is written {_BRACES[node.language]}, with nothing around it.",
-                "warning",
-            )
 
 
 def integer(node: Node, name: str, low: int, high: int) -> int | None:

@@ -32,7 +32,7 @@ def check_top(node: Node) -> Machines:
 def check_inner(node: Node, around: Node, distributed: bool) -> Machines:
     """A branch or a Map's processor; ``around`` has the language of the whole."""
     allowed = _NESTED
-    if node.pointer.endswith(("/ItemProcessor", "/Iterator")):
+    if node.pointer.endswith("/ItemProcessor"):
         allowed = _NESTED | {"ProcessorConfig"}
     fields.only(node, allowed, "a nested state machine", {"QueryLanguage": "Set it by state."})
     if distributed and isinstance(config := node.value.get("ProcessorConfig"), dict):
