@@ -8,6 +8,7 @@ Text to a compiled expression; the functions themselves are in
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable
 
@@ -105,6 +106,8 @@ class Call:
             raise Failure(
                 INTRINSIC, f"The function 'States.{self._name}' failed: {wrong}"
             ) from None
+        except RecursionError:
+            raise Failure(INTRINSIC, "The arguments are nested too deeply.") from None
         if type(result) is str and len(result) > limit:
             raise self._too_big()
         return result
@@ -157,7 +160,10 @@ def _argument(text: str, offset: int, depth: int) -> tuple[Expression, int]:
     if match := _TEXT.match(text, offset):
         return Literal(match[0], _ESCAPE.sub(r"\1", match[1]), match[1]), match.end()
     if match := _LITERAL.match(text, offset):
-        return Literal(match[0], json.loads(match[0])), match.end()
+        value = json.loads(match[0])
+        if value in (math.inf, -math.inf):
+            raise Malformed("The number is too big.", offset)
+        return Literal(match[0], value), match.end()
     if text.startswith("States.", offset):
         return _call(text, offset, depth + 1)
     raise Malformed(

@@ -84,13 +84,20 @@ def string_to_json(text: Value) -> Value:
 
 def _parsed(text: str) -> Value:
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         raise Wrong("The text is not JSON.") from None
 
 
 def _no_constant(name: str) -> None:
     raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(text)
+    return number
 
 
 def json_to_string(value: Value) -> str:

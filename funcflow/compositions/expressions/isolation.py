@@ -98,6 +98,9 @@ class Helper:
         if not any(select.select(readable, writable, [], max(0.0, until - time.monotonic()))):
             raise _Lost
 
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
     def close(self) -> int:
         """Ends the process; the signal that had ended it before, else 0."""
         ended = self._process.poll()
@@ -127,9 +130,12 @@ class Helpers:
             if self._owner != os.getpid():
                 # After a fork the helpers are still the parent's.
                 self._idle, self._owner = [], os.getpid()
-            for place, helper in enumerate(self._idle):
-                if helper.memory == memory:
-                    return self._idle.pop(place)
+            idle = [helper for helper in self._idle if helper.memory == memory]
+            for helper in idle:
+                self._idle.remove(helper)
+                if helper.alive():
+                    return helper
+                helper.close()
         return Helper(memory)
 
     def give(self, helper: Helper) -> None:
@@ -158,24 +164,18 @@ def evaluate(request: dict[str, Any], limits: Limits) -> Value:
     """
     request |= {"time": limits.time, "depth": limits.depth, "output": limits.output}
     payload = json.dumps(request, separators=(",", ":")).encode()
-    # An idle helper may have been ended by the system meanwhile: one more try.
-    for attempt in (1, 2):
-        helper = _helpers.take(limits.memory)
-        try:
-            answer = helper.ask(payload, limits.time * _PATIENCE + 5)
-        except _Lost:
-            ended = helper.close()
-            if ended == signal.SIGPROF:
-                raise TooMuch(f"took more than {limits.time} seconds.") from None
-            if ended or attempt == 2:
-                raise TooMuch("used more time or memory than is allowed.") from None
-        except BaseException:
-            helper.close()
-            raise
-        else:
-            _helpers.give(helper)
-            return _value(json.loads(answer))
-    raise AssertionError("unreachable")
+    helper = _helpers.take(limits.memory)
+    try:
+        answer = helper.ask(payload, limits.time * _PATIENCE + 5)
+    except _Lost:
+        if helper.close() == signal.SIGPROF:
+            raise TooMuch(f"took more than {limits.time} seconds.") from None
+        raise TooMuch("used more time or memory than is allowed.") from None
+    except BaseException:
+        helper.close()
+        raise
+    _helpers.give(helper)
+    return _value(json.loads(answer))
 
 
 def _value(answer: dict[str, Any]) -> Value:

@@ -61,7 +61,7 @@ class Expression:
             if much.output:
                 raise Failure(DATA_LIMIT, self._says(str(much)), self.field) from None
             raise self.failed(str(much)) from None
-        except (OverflowError, RecursionError):
+        except (OverflowError, RecursionError, UnicodeError):
             raise self.failed("got a value that JSONata cannot hold.") from None
         if value is MISSING:
             raise self.failed("returned nothing (undefined).")
@@ -179,6 +179,8 @@ def compile_jsonata(text: str, field: str) -> Expression:
         raise Malformed("$eval is not offered.", hint="Use $parse for JSON in a text.")
     try:
         engine.program(code, code, lambda made: jsonata_functions.register(made, source.calls))
+    except UnicodeError:
+        raise Malformed("The expression holds half of a surrogate pair.") from None
     except jsonata.JsonataError as error:
         offset = max(error.position, 0) + text.index(code) if code else 2
         raise Malformed(f"{error.code}: {error}", offset) from None

@@ -19,7 +19,9 @@ MAX_VISITS = 1_000_000
 MAX_LENGTH = 4096
 MAX_STEPS = 256
 
-_NAME = re.compile(r"[^.\[\]()'\"*?@,:\s]+")
+_NAME = re.compile(r"[^.\[\]()'\"*,\s]+")
+#: Fine in a name of any path but a reference path.
+_ODD = re.compile("[@:?]")
 #: Inside a filter the name also ends where an operator begins.
 _FILTER_NAME = re.compile(r"[^.\[\]()'\"*?@,:\s<>=!&|~]+")
 _FUNCTION = re.compile(r"([a-z]+)\(\s*\)")
@@ -49,6 +51,8 @@ class Names:
     """``.a``, ``['a']`` or ``['a','b']``."""
 
     names: tuple[str, ...]
+    #: Written after a dot, with characters that no reference path may have.
+    odd: bool = False
 
     def apply(self, node: Value, work: Work) -> Iterable[Value]:
         if type(node) is not dict:
@@ -200,7 +204,7 @@ class Parsed:
             return None
         keys: list[str | int] = []
         for step in self.steps:
-            if isinstance(step, Names) and len(step.names) == 1:
+            if isinstance(step, Names) and len(step.names) == 1 and not step.odd:
                 keys.append(step.names[0])
             elif isinstance(step, Indexes) and len(step.indexes) == 1 and step.indexes[0] >= 0:
                 keys.append(step.indexes[0])
@@ -251,7 +255,7 @@ def parse_steps(text: str, offset: int, in_filter: bool = False) -> Parsed:
         name = (_FILTER_NAME if in_filter else _NAME).match(text, offset)
         if not name:
             raise Malformed("A name, * or [ must follow a dot.", offset)
-        steps.append(Names((name[0],)))
+        steps.append(Names((name[0],), _ODD.search(name[0]) is not None))
         offset = name.end()
     return Parsed(tuple(steps), None, offset)
 

@@ -143,7 +143,10 @@ class Query(_Base):
         document = self._document(scope)
         if document is MISSING:
             return MISSING
-        found: Value = select(self._parsed.steps, document, Work(document))
+        try:
+            found: Value = select(self._parsed.steps, document, Work(document))
+        except RecursionError:
+            raise Failure(RUNTIME, f"'{self.text}' compares values nested too deeply.") from None
         if not self._indefinite:
             found = found[0] if found else MISSING
         if self._parsed.function is not None:

@@ -27,13 +27,13 @@ def full_match(pattern: str, flags: str, offset: int) -> Callable[[str], bool]:
     text = f"$contains($text, /^(?:{pattern})$/{flags})"
     try:
         engine.call(text, {"text": ""})
-    except jsonata.JsonataError as error:
+    except (jsonata.JsonataError, UnicodeError) as error:
         raise Malformed(f"The pattern is malformed: {error}", offset) from None
 
     def matches(value: str) -> bool:
         try:
             return bool(engine.call(text, {"text": value}))
-        except jsonata.JsonataError as error:
+        except (jsonata.JsonataError, UnicodeError) as error:
             raise Failure(RUNTIME, f"The pattern /{pattern}/ is too costly: {error}") from None
 
     return matches

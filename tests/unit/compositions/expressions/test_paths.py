@@ -23,6 +23,8 @@ INPUT = {
     "delivery-partner": 1,
     "naïve": 2,
     "two words": 3,
+    "ns:tag": 6,
+    "@at": 7,
     'Te\\"st': 4,
     "it's": 5,
     "null": None,
@@ -46,6 +48,8 @@ FOUND = [
     ("$['Te\\\"st']", 4),
     ("$['it\\'s']", 5),
     ("$.null", None),
+    ("$.ns:tag", 6),
+    ("$.@at", 7),
     ("$.matrix[1][0]", 3),
     ("$$.Execution.Id", "e-1"),
     ("$$", SCOPE.context),
@@ -217,7 +221,8 @@ def test_a_result_without_a_place_fails(text: str, document: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["$$.a", "$v", "$.a[*]", "$..a", "$.a[-1]", "$.a[0:1]", "$.a.keys()"]
+    "text",
+    ["$$.a", "$v", "$.a:b", "$.@a", "$.a?", "$.a[*]", "$..a", "$.a[-1]", "$.a[0:1]", "$.a.keys()"],
 )
 def test_a_reference_path_is_plain_and_begins_at_the_input(text: str) -> None:
     with pytest.raises(Malformed):
