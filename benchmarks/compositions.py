@@ -98,7 +98,7 @@ def subjects() -> list[Subject]:
             20,
         ),
         Subject("Map of 1,000 tasks", mapped(distributed=False), 1001),
-        Subject("Map of 1,000 children", mapped(distributed=True), 1),
+        Subject("Map of 1,000 children", mapped(distributed=True), 1001),
     ]
 
 

@@ -50,6 +50,8 @@ class Frame:
     state: AnyState
     #: The raw input of the state.
     input: Value
+    #: Bytes that ``input`` has at most, None: not measured.
+    size: int | None = None
     variables: Mapping[str, Value] = field(default_factory=dict)
     #: The event the next one follows from.
     previous: int = 0

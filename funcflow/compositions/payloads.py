@@ -36,14 +36,16 @@ def size(value: Any) -> int:
     return len(encoded.encode(errors="surrogatepass"))
 
 
-def check(value: Any, limit: int, who: str) -> None:
-    """``States.DataLimitExceeded`` if ``value`` is larger than ``limit`` bytes."""
-    if size(value) > limit:
+def check(value: Any, limit: int, who: str) -> int:
+    """The size; ``States.DataLimitExceeded`` if it is more than ``limit`` bytes."""
+    found = size(value)
+    if found > limit:
         raise Failure(
             failures.DATA_LIMIT,
             f"The state/task '{who}' returned a result with a size exceeding the maximum "
             "number of bytes service limit.",
         )
+    return found
 
 
 def is_number(value: Any) -> bool:

@@ -101,6 +101,7 @@ def start(step: Step, group: Group, index: int) -> None:
         machine,
         machine.states[machine.start_at],
         value,
+        None,
         owner.variables,
         owner.previous,
         parent=group,

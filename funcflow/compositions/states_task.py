@@ -41,7 +41,8 @@ def run_task(step: Step, frame: Frame) -> None:
     timeout = _positive(settings.count(state.timeout, scope), "TimeoutSeconds")
     heartbeat = _positive(settings.count(state.heartbeat, scope), "HeartbeatSeconds")
     credentials = None if state.credentials is None else state.credentials.evaluate(scope)
-    step.check(arguments, state.name)
+    if arguments is not frame.input:
+        step.check(arguments, state.name)
     wanted = work.read(resource, arguments)
 
     prefix, kind, name = _names(resource)

@@ -44,6 +44,7 @@ class Step:
         self.events: list[Event] = []
         self._bounded = execution.type == "STANDARD"
         self._checked: Value = MISSING
+        self._size = 0
 
     # Events
 
@@ -155,11 +156,12 @@ class Step:
     def finish(self, frame: Frame, result: Value) -> None:
         """Leave a state that did its work: filter the result, assign, go on."""
         state = frame.state
-        self.check(result, state.name)
+        size = frame.size if result is frame.input else self.check(result, state.name)
         if state.language == "JSONPath":
             selected = result
             if state.result_selector is not None:
                 selected = state.result_selector.evaluate(self.scope(frame, result))
+                size = None
             assigned = self.assigned(frame, state.assign, self.scope, selected)
             if state.discard:
                 output = frame.input
@@ -167,12 +169,24 @@ class Step:
                 output = selected
             else:
                 output = state.result_path.put(frame.input, selected)
-            output = self.output_path(frame, output)
+                if size is not None:
+                    size = self._put_size(frame, size)
+            if state.output_path is not None:
+                output, size = self.output_path(frame, output), None
         else:
             scope = self.scope(frame, frame.input, result)
-            output = result if state.output is None else state.output.evaluate(scope)
+            output = result
+            if state.output is not None:
+                output, size = state.output.evaluate(scope), None
             assigned = self.assign(frame, state.assign, scope)
-        self.leave(frame, output, state.next, assigned)
+        self.leave(frame, output, state.next, assigned, size)
+
+    def _put_size(self, frame: Frame, size: int) -> int | None:
+        """A bound: what is put into the input adds its names and itself."""
+        path = frame.state.result_path
+        if frame.size is None or path is None:
+            return None
+        return frame.size + size + 2 * len(path.text) + 16
 
     def assigned(
         self,
@@ -216,11 +230,15 @@ class Step:
         output: Value,
         target: str | None,
         assigned: Mapping[str, Value] | None = None,
+        size: int | None = None,
     ) -> None:
-        """Exit the state and make the thread ready for the next one, or end it."""
+        """Exit the state and make the thread ready for the next one, or end it.
+
+        ``size`` is what the output has at most, if that is known.
+        """
         state = frame.state
         if output is not frame.input:
-            self.check(output, state.name)
+            frame.size = self.check(output, state.name, size)
         details = events.Exited(state.name, output, assigned or None)
         frame.previous = self.emit(frame.previous, _EXITED[state.type], details)
         if assigned:
@@ -238,8 +256,16 @@ class Step:
         frame.entered = 0
         self.execution.ready.append(frame)
 
-    def check(self, value: Any, who: str) -> None:
-        """Is the value small enough? Asked more than once of the same one, counted once."""
+    def check(self, value: Any, who: str, most: int | None = None) -> int:
+        """The size of a value, which must not exceed the limit.
+
+        ``most`` is a bound known otherwise: writing a value as JSON to measure it costs
+        more than most states. The value asked about last is not measured again.
+        """
+        limit = self.execution.bounds.payload
+        if most is not None and most <= limit:
+            return most
         if value is not self._checked:
-            payloads.check(value, self.execution.bounds.payload, who)
+            self._size = payloads.check(value, limit, who)
             self._checked = value
+        return self._size

@@ -110,7 +110,7 @@ class Attempt:
         about: Mapping[str, Value] = trial.around.get("Execution", {})
         started = {"Input": trial.input, "StartTime": self._step.now_text, **about}
         execution.context = {**trial.around, "Execution": started}
-        frame = Frame(machine, trial.state, trial.input, dict(trial.variables))
+        frame = Frame(machine, trial.state, trial.input, None, dict(trial.variables))
         self._frame = frame
         self._step.enter(frame)
         frame.attempt = trial.retry_count
