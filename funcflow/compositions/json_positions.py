@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import bisect
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from json import decoder
 from typing import Any
+
+from funcflow.compositions.problems import MAX_PROBLEMS
 
 #: The standard library's own reader of texts; typeshed does not know it.
 _scan_text: Any = decoder.scanstring  # type: ignore[attr-defined]
@@ -21,9 +24,23 @@ _ATOM = re.compile(r"[^\s,\]}]*")
 Place = tuple[int, int]
 
 
+#: Characters of a pointer. A definition whose values lie deeper is refused; until it is,
+#: longer pointers are not made, since one key of a megabyte would stand in all of them.
+MAX_POINTER = 1500
+
+
 def escape(token: str) -> str:
     """A key as it stands in a JSON pointer."""
     return token.replace("~", "~0").replace("/", "~1")
+
+
+def extend(pointer: str, token: str | int) -> str:
+    """The pointer of a member, or the object's own where that would be too long."""
+    if isinstance(token, int):
+        return f"{pointer}/{token}"
+    if len(pointer) + len(token) > MAX_POINTER:
+        return pointer
+    return f"{pointer}/{escape(token)}"
 
 
 @dataclass(slots=True)
@@ -34,22 +51,27 @@ class Scan:
     duplicates: list[tuple[str, str, Place]] = field(default_factory=list)
 
 
-def scan(text: str) -> Scan:
-    """Find every value of a valid JSON text."""
-    return _Scanner(text).run()
+def scan(text: str, wanted: Collection[str] = ()) -> Scan:
+    """Find the values of a valid JSON text that these JSON pointers name."""
+    return _Scanner(text, wanted).run()
 
 
 class _Scanner:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, wanted: Collection[str]) -> None:
         self._text = text
+        self._wanted = wanted
         self._starts = [0, *(match.end() for match in re.finditer("\n", text))]
         self._found = Scan()
 
     def run(self) -> Scan:
         start = self._skip(0)
-        self._found.positions[""] = self._place(start)
+        self._note("", start)
         self._value(start, "")
         return self._found
+
+    def _note(self, pointer: str, index: int) -> None:
+        if pointer in self._wanted:
+            self._found.positions[pointer] = self._place(index)
 
     def _place(self, index: int) -> Place:
         line = bisect.bisect_right(self._starts, index)
@@ -75,13 +97,13 @@ class _Scanner:
         keys: set[str] = set()
         index = self._skip(index)
         while self._text[index] != "}":
-            place = self._place(index)
+            start = index
             key, index = _scan_text(self._text, index + 1, True)
-            inner = f"{pointer}/{escape(key)}"
-            if key in keys:
-                self._found.duplicates.append((inner, key, place))
+            inner = extend(pointer, key)
+            if key in keys and len(self._found.duplicates) < MAX_PROBLEMS:
+                self._found.duplicates.append((inner, key, self._place(start)))
             keys.add(key)
-            self._found.positions[inner] = place
+            self._note(inner, start)
             index = self._value(self._skip(self._skip(index) + 1), inner)
             index = self._next(index)
         return index + 1
@@ -89,8 +111,8 @@ class _Scanner:
     def _array(self, index: int, pointer: str) -> int:
         index, number = self._skip(index), 0
         while self._text[index] != "]":
-            inner = f"{pointer}/{number}"
-            self._found.positions[inner] = self._place(index)
+            inner = extend(pointer, number)
+            self._note(inner, index)
             index = self._next(self._value(index, inner))
             number += 1
         return index + 1

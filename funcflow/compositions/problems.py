@@ -32,6 +32,9 @@ from typing import Literal
 
 from funcflow.errors import BadRequest
 
+#: Errors, and warnings, that are told at once.
+MAX_PROBLEMS = 1000
+
 Severity = Literal["error", "warning"]
 
 

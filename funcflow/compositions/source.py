@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from funcflow.compositions import json_positions, yaml_source
+from funcflow.compositions.json_positions import MAX_POINTER
 from funcflow.compositions.problems import Invalid, Problem
 
 #: Characters of a definition.
@@ -23,30 +24,40 @@ MAX_DEPTH = 200
 
 _HALF = "A text holds half of a surrogate pair, which is no character"
 
-Positions = Mapping[str, tuple[int, int]]
+Place = tuple[int, int] | tuple[None, None]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Source:
     """A definition as data, with the text it came from if it came from one."""
 
     data: Any
-    text: str | None = None
+    text: str | None = field(default=None, repr=False)
     is_yaml: bool = False
-    _positions: Positions | None = field(default=None, repr=False)
 
-    def locate(self, pointer: str) -> tuple[int, int] | tuple[None, None]:
-        """Line and column of a JSON pointer, or of the nearest thing around it."""
-        if self.text is None:
-            return None, None
-        if self._positions is None:
-            if self.is_yaml:
-                self._positions = yaml_source.load(self.text, MAX_DEPTH).positions
-            else:
-                self._positions = json_positions.scan(self.text).positions
-        while pointer not in self._positions and pointer:
-            pointer = pointer.rpartition("/")[0]
-        return self._positions.get(pointer, (1, 1))
+    def locate(self, pointers: Iterable[str]) -> Mapping[str, Place]:
+        """Line and column of each JSON pointer, or of the nearest thing around it."""
+        pointers = set(pointers)
+        if self.text is None or not pointers:
+            return dict.fromkeys(pointers, (None, None))
+        wanted = {around for pointer in pointers for around in _around(pointer)}
+        found: Mapping[str, tuple[int, int]]
+        if self.is_yaml:
+            found = yaml_source.load(self.text, MAX_DEPTH, wanted).positions
+        else:
+            found = json_positions.scan(self.text, wanted).positions
+        return {
+            pointer: next(found[around] for around in _around(pointer) if around in found)
+            for pointer in pointers
+        }
+
+
+def _around(pointer: str) -> Iterator[str]:
+    """The pointer, and those of all that is around it."""
+    while pointer:
+        yield pointer
+        pointer = pointer.rpartition("/")[0]
+    yield ""
 
 
 def read(source: str | Mapping[str, Any]) -> Source:
@@ -83,7 +94,7 @@ def _from_data(data: Any) -> Source:
         _refuse("too_large", f"The definition has more than {MAX_SIZE} characters as JSON")
     # Tuples, integer keys and other things json.dumps forgives are made JSON.
     data = json.loads(text)
-    _check_depth(data)
+    _check_shape(data)
     return Source(data)
 
 
@@ -111,7 +122,7 @@ def _from_json(text: str) -> Source:
     except ValueError as error:
         # A number of more than 4,300 digits, NaN and their like.
         _refuse("syntax", f"Not JSON: {error}")
-    _check_depth(data)
+    _check_shape(data)
     if duplicates:
         raise Invalid(
             Problem("duplicate_key", f"{key!r} stands twice in this object", pointer, *place)
@@ -149,21 +160,27 @@ def _from_yaml(text: str) -> Source:
         raise Invalid(loaded.problems)
     if not isinstance(loaded.data, dict):
         _refuse("syntax", "The definition is neither a JSON object nor a YAML mapping", 1, 1)
-    return Source(loaded.data, text, True, loaded.positions)
+    _check_shape(loaded.data)
+    return Source(loaded.data, text, True)
 
 
-def _check_depth(data: Any) -> None:
-    level, depth = [data], 0
+def _check_shape(data: Any) -> None:
+    """Bounds the depth of recursions over the data, and the length of its pointers."""
+    level: list[tuple[Any, int]] = [(data, 0)]
+    depth = 0
     while level:
         depth += 1
         if depth > MAX_DEPTH + 1:
             _too_deep()
-        inner: list[Any] = []
-        for value in level:
+        inner: list[tuple[Any, int]] = []
+        for value, length in level:
+            if length > MAX_POINTER:
+                message = f"The keys on the way to a value have more than {MAX_POINTER} characters"
+                _refuse("too_large", message)
             if isinstance(value, dict):
-                inner.extend(value.values())
+                inner.extend((each, length + len(key) + 1) for key, each in value.items())
             elif isinstance(value, list):
-                inner.extend(value)
+                inner.extend((each, length + 2) for each in value)
         level = inner
 
 

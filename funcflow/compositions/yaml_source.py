@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
 
-from funcflow.compositions.json_positions import Place, escape
-from funcflow.compositions.problems import Problem
+from funcflow.compositions.json_positions import Place, extend
+from funcflow.compositions.problems import MAX_PROBLEMS, Problem
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -51,22 +51,29 @@ class _Stop(Exception):
     """Nothing sensible can be read any more; the problem is already noted."""
 
 
-def load(text: str, max_depth: int) -> Loaded:
-    """Read the one document of ``text``; problems are in the answer, never raised."""
-    loader = _Loader(text, max_depth)
+def load(text: str, max_depth: int, wanted: Collection[str] = ()) -> Loaded:
+    """Read the one document of ``text``; problems are in the answer, never raised.
+
+    ``wanted`` are the JSON pointers whose positions are asked for.
+    """
+    loader = _Loader(text, max_depth, wanted)
     try:
         loader.run()
     except _Stop:
         pass
     except yaml.YAMLError as error:
         place = _error_place(error, text)
-        loader.refuse("syntax", f"Not YAML: {_message(error)}", "", place, _hint(text, place))
+        line, column = place or (None, None)
+        message = f"Not YAML: {_message(error)}"
+        problem = Problem("syntax", message, "", line, column, _hint(text, place))
+        loader.loaded.problems.append(problem)
     return loader.loaded
 
 
 class _Loader:
-    def __init__(self, text: str, max_depth: int) -> None:
+    def __init__(self, text: str, max_depth: int, wanted: Collection[str]) -> None:
         self.loaded = Loaded()
+        self._wanted = wanted
         self._events: Iterator[Any] = iter(yaml.parse(text, Loader=_LOADER))
         self._max_depth = max_depth
         #: Anchor -> value and how many values it holds.
@@ -79,18 +86,22 @@ class _Loader:
         if isinstance(event, yaml.StreamEndEvent):
             return
         event = next(self._events)
-        self.loaded.positions[""] = _place(event)
+        self._note("", event)
         self.loaded.data = self._value(event, "", 0)
         next(self._events)  # The document's end.
         event = next(self._events)
         if not isinstance(event, yaml.StreamEndEvent):
-            self.refuse("syntax", "A definition is one YAML document", "", _place(event))
+            self._refuse("syntax", "A definition is one YAML document", "", event)
 
-    def refuse(
-        self, code: str, message: str, pointer: str, place: Place | None, hint: str = ""
-    ) -> None:
-        line, column = place or (None, None)
-        self.loaded.problems.append(Problem(code, message, pointer, line, column, hint))
+    def _refuse(self, code: str, message: str, pointer: str, event: Any) -> None:
+        line, column = _place(event)
+        self.loaded.problems.append(Problem(code, message, pointer, line, column))
+        if len(self.loaded.problems) >= MAX_PROBLEMS:
+            raise _Stop
+
+    def _note(self, pointer: str, event: Any) -> None:
+        if pointer in self._wanted:
+            self.loaded.positions[pointer] = _place(event)
 
     def _value(self, event: Any, pointer: str, depth: int) -> Any:
         before = self._values
@@ -98,11 +109,11 @@ class _Loader:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, pointer)
         if depth > self._max_depth:
-            self.refuse(
+            self._refuse(
                 "too_large",
                 f"Objects and arrays are nested more than {self._max_depth} deep",
                 pointer,
-                _place(event),
+                event,
             )
             raise _Stop
         made: Any
@@ -119,15 +130,15 @@ class _Loader:
     def _count(self, values: int, pointer: str, event: Any) -> None:
         self._values += values
         if self._values > MAX_VALUES:
-            self.refuse(
+            self._refuse(
                 "too_large", f"The definition has more than {MAX_VALUES} values", pointer,
-                _place(event),
+                event,
             )  # fmt: skip
             raise _Stop
 
     def _alias(self, event: Any, pointer: str) -> Any:
         if event.anchor not in self._anchors:
-            self.refuse("syntax", f"No anchor &{event.anchor} before this", pointer, _place(event))
+            self._refuse("syntax", f"No anchor &{event.anchor} before this", pointer, event)
             return None
         made, values = self._anchors[event.anchor]
         self._count(values, pointer, event)
@@ -138,15 +149,15 @@ class _Loader:
         made: dict[str, Any] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             if not isinstance(event, yaml.ScalarEvent):
-                self.refuse("syntax", "A key must be a text", pointer, _place(event))
+                self._refuse("syntax", "A key must be a text", pointer, event)
                 raise _Stop
             # As written: a state may be named 404 or on.
             key = event.value
-            inner = f"{pointer}/{escape(key)}"
+            inner = extend(pointer, key)
             if key in made:
                 message = f"{key!r} stands twice in this object"
-                self.refuse("duplicate_key", message, inner, _place(event))
-            self.loaded.positions[inner] = _place(event)
+                self._refuse("duplicate_key", message, inner, event)
+            self._note(inner, event)
             made[key] = self._value(next(self._events), inner, depth + 1)
         return made
 
@@ -154,14 +165,14 @@ class _Loader:
         self._check_tag(start, "seq", pointer)
         made: list[Any] = []
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
-            inner = f"{pointer}/{len(made)}"
-            self.loaded.positions[inner] = _place(event)
+            inner = extend(pointer, len(made))
+            self._note(inner, event)
             made.append(self._value(event, inner, depth + 1))
         return made
 
     def _check_tag(self, event: Any, name: str, pointer: str) -> None:
         if event.tag not in (None, "!", _TAG + name):
-            self.refuse("syntax", f"YAML tag {event.tag} is not known", pointer, _place(event))
+            self._refuse("syntax", f"YAML tag {event.tag} is not known", pointer, event)
 
     def _scalar(self, event: Any, pointer: str) -> Any:
         plain, quoted = event.implicit
@@ -175,7 +186,7 @@ class _Loader:
             return event.value
         made = self._plain(event, pointer)
         if type(made) not in kinds:
-            self.refuse("syntax", f"{event.value!r} is no {event.tag}", pointer, _place(event))
+            self._refuse("syntax", f"{event.value!r} is no {event.tag}", pointer, event)
         return made
 
     def _plain(self, event: Any, pointer: str) -> Any:
@@ -194,7 +205,7 @@ class _Loader:
         else:
             if not _FLOAT.fullmatch(text) and not _NOT_JSON.fullmatch(text):
                 return text
-        self.refuse("syntax", f"{text[:40]} is no JSON number", pointer, _place(event))
+        self._refuse("syntax", f"{text[:40]} is no JSON number", pointer, event)
         return None
 
 

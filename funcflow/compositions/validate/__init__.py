@@ -7,7 +7,7 @@ a check reports to the :class:`~.node.Report` of the node it is given and goes o
 from __future__ import annotations
 
 from funcflow.compositions.definition import Type
-from funcflow.compositions.problems import Problem
+from funcflow.compositions.problems import MAX_PROBLEMS, Problem
 from funcflow.compositions.source import Source
 from funcflow.compositions.validate import machines, states, variables
 from funcflow.compositions.validate.node import Node, Report
@@ -31,9 +31,11 @@ def check_state(source: Source, type_: Type) -> list[Problem]:
 
 
 def _problems(report: Report) -> list[Problem]:
+    findings = dict.fromkeys(report.findings)
+    places = report.source.locate(finding.pointer for finding in findings)
     made = []
-    for finding in dict.fromkeys(report.findings):
-        line, column = report.source.locate(finding.pointer)
+    for finding in findings:
+        line, column = places[finding.pointer]
         made.append(
             Problem(
                 finding.code,
@@ -45,4 +47,9 @@ def _problems(report: Report) -> list[Problem]:
                 finding.severity,
             )
         )
-    return sorted(made, key=lambda problem: (problem.line or 0, problem.column or 0))
+    made.sort(key=lambda problem: (problem.line or 0, problem.column or 0))
+    for severity, count in report.counts.items():
+        if count > MAX_PROBLEMS:
+            message = f"{count - MAX_PROBLEMS} more of severity {severity} are not listed"
+            made.append(Problem("too_large", message, severity=severity))
+    return made

@@ -89,7 +89,7 @@ def _rule(rule: Node, around: set[str]) -> None:
     }  # fmt: skip
     for name in rule.value:
         if name not in _TESTS and name not in around and name != "Variable":
-            hint = hints.get(name) or fields.closest(name, _TESTS)
+            hint = hints.get(name) or fields.closest(rule, name, _TESTS)
             rule[name].problem("unknown_field", f"{name!r} is not a field of a choice rule", hint)
     if not tests:
         rule.problem(

@@ -53,7 +53,7 @@ def _errors(node: Node, last: bool) -> None:
             inner.problem(
                 "bad_value",
                 f"Nothing ends with the error {name!r}",
-                fields.closest(name, RESERVED),
+                fields.closest(inner, name, RESERVED),
                 "warning",
             )
     if failures.ALL in names.value:

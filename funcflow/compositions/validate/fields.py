@@ -7,7 +7,7 @@ field and returns what a following check may rely on (None: absent or already re
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from typing import Any
 
 from funcflow.compositions.validate.node import Node
@@ -36,8 +36,13 @@ def is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
 
 
-def closest(word: str, words: Iterable[str]) -> str:
-    """A hint with the nearest of ``words``, or ""."""
+def closest(node: Node, word: str, words: Collection[str]) -> str:
+    """A hint with the nearest of ``words``, or "".
+
+    Guessing is slow: a definition with very many names or mistakes gets no more of it.
+    """
+    if len(word) > 100 or len(words) > 500 or len(node.report.findings) > 100:
+        return ""
     found = difflib.get_close_matches(word, list(words), 1, 0.7)
     return f"Did you mean {found[0]!r}?" if found else ""
 
@@ -54,9 +59,7 @@ def require(node: Node, *names: str) -> bool:
     """The fields are there; one problem for each that is not."""
     missing = [name for name in names if name not in node]
     for name in missing:
-        hint = ""
-        if close := difflib.get_close_matches(name, list(node.value), 1, 0.8):
-            hint = f"{close[0]!r} is not the same."
+        hint = closest(node, name, node.value)
         node.problem("missing_field", f"{name!r} is required", hint)
     return not missing
 
@@ -65,7 +68,7 @@ def only(node: Node, allowed: Collection[str], what: str, hints: dict[str, str])
     """No other fields; ``hints`` are for fields that would be right elsewhere."""
     for name in node.value:
         if name not in allowed:
-            hint = hints.get(name) or closest(name, allowed)
+            hint = hints.get(name) or closest(node, name, allowed)
             node[name].problem("unknown_field", f"{name!r} is not a field of {what}", hint)
 
 
@@ -127,7 +130,7 @@ def one_of(node: Node, name: str, values: Collection[str]) -> str | None:
     """The field, if there, is one of these texts."""
     value = text(node, name)
     if value is not None and value not in values:
-        hint = closest(value, values)
+        hint = closest(node, value, values)
         node[name].problem("bad_value", f"{name} must be one of {', '.join(values)}", hint)
         return None
     return value

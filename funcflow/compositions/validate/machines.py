@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from funcflow.compositions.validate import fields, states
@@ -32,7 +32,7 @@ def check_top(node: Node) -> Machines:
 def check_inner(node: Node, around: Node, distributed: bool) -> Machines:
     """A branch or a Map's processor; ``around`` has the language of the whole."""
     allowed = _NESTED
-    if node.pointer.endswith("/ItemProcessor"):
+    if node.pointer.endswith(("/ItemProcessor", "/Iterator")):
         allowed = _NESTED | {"ProcessorConfig"}
     fields.only(node, allowed, "a nested state machine", {"QueryLanguage": "Set it by state."})
     if distributed and isinstance(config := node.value.get("ProcessorConfig"), dict):
@@ -73,7 +73,7 @@ def _name(state: Node, name: str) -> None:
 
 def _targets(node: Node, inner_states: Node) -> None:
     """Every transition leads to a state of this machine, and every state is led to."""
-    names = list(inner_states.value)
+    names = inner_states.value.keys()
     edges: dict[str, set[str]] = {}
     for name in names:
         edges[name] = set()
@@ -89,10 +89,10 @@ def _targets(node: Node, inner_states: Node) -> None:
         _reach(inner_states, edges, start)
 
 
-def _exists(target: Node, names: list[str]) -> bool:
+def _exists(target: Node, names: Collection[str]) -> bool:
     if target.value in names:
         return True
-    hint = fields.closest(target.value, names)
+    hint = fields.closest(target, target.value, names)
     if not hint and target.value in target.report.state_names:
         hint = "A state of that name is in another machine; transitions stay within theirs."
     target.problem("unknown_state", f"No state {target.value!r} in this machine", hint)

@@ -114,11 +114,11 @@ def _label(node: Node) -> None:
 
 def _processor(node: Node) -> Processor | None:
     fields.at_most_one(node, "ItemProcessor", "Iterator")
-    if "Iterator" in node and "ItemProcessor" not in node:
-        machine = fields.object_(node, "Iterator")
-        return Processor(machine, False) if machine is not None else None
-    fields.require(node, "ItemProcessor")
-    machine = fields.object_(node, "ItemProcessor")
+    name = "ItemProcessor"
+    if "Iterator" in node and name not in node:
+        name = "Iterator"
+    fields.require(node, name)
+    machine = fields.object_(node, name)
     if machine is None:
         return None
     config = fields.object_(machine, "ProcessorConfig")

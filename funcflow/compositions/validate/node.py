@@ -6,6 +6,7 @@ so that a check says only what is wrong.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,8 +14,11 @@ from typing import Any
 from funcflow.compositions import expressions
 from funcflow.compositions.definition import Language
 from funcflow.compositions.json_positions import escape
-from funcflow.compositions.problems import Severity
+from funcflow.compositions.problems import MAX_PROBLEMS, Severity
 from funcflow.compositions.source import Source
+
+#: Characters; values stand in messages, and a value may be as long as the definition.
+_LONGEST_MESSAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +38,20 @@ class Report:
 
     source: Source
     findings: list[Finding] = field(default_factory=list)
+    #: Severity -> how many there were, listed or not.
+    counts: Counter[Severity] = field(default_factory=Counter)
     #: Name of state -> pointer of its first owner.
     state_names: dict[str, str] = field(default_factory=dict)
     #: Pointer of the place and the variables read there.
     reads: list[tuple[str, frozenset[str]]] = field(default_factory=list)
     #: Pointer of the Assign and the names it gives.
     assigns: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+
+    def add(self, finding: Finding) -> None:
+        """Keep a finding, if there are not too many of its kind already."""
+        self.counts[finding.severity] += 1
+        if self.counts[finding.severity] <= MAX_PROBLEMS:
+            self.findings.append(finding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +88,9 @@ class Node:
     def problem(
         self, code: str, message: str, hint: str = "", severity: Severity = "error"
     ) -> None:
-        self.report.findings.append(Finding(self.pointer, code, message, hint, severity))
+        if len(message) > _LONGEST_MESSAGE:
+            message = f"{message[:_LONGEST_MESSAGE]}…"
+        self.report.add(Finding(self.pointer, code, message, hint, severity))
 
     @property
     def is_expression(self) -> bool:

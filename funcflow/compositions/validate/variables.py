@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from funcflow.compositions.validate import expressions, fields
@@ -45,23 +46,19 @@ def check_scopes(report: Report, machines: list[tuple[str, bool]]) -> None:
     """
     scopes = _Scopes(machines, report.assigns)
     for pointer, names in report.assigns:
-        outer = scopes.outer(scopes.owner(pointer))
         for name in names:
-            if name in outer:
+            if scopes.hides(pointer, name):
                 _at(report, pointer).problem(
                     "duplicate_name",
                     f"The variable {name!r} is already one of the machine around this one",
                     "Choose another name: an assignment here would be lost at its end.",
                 )
     for pointer, read in report.reads:
-        machine = scopes.owner(pointer)
-        seen = scopes.assigned(machine)
-        for around in scopes.around(machine):
-            seen = seen | scopes.assigned(around)
-        for name in sorted(read - seen):
-            _at(report, pointer).problem(
-                "unassigned", f"No state assigns the variable {name!r}", severity="warning"
-            )
+        for name in sorted(read):
+            if not scopes.sees(pointer, name):
+                _at(report, pointer).problem(
+                    "unassigned", f"No state assigns the variable {name!r}", severity="warning"
+                )
 
 
 def _at(report: Report, pointer: str) -> Node:
@@ -69,44 +66,49 @@ def _at(report: Report, pointer: str) -> Node:
 
 
 class _Scopes:
-    """Who sees whose variables. Machines and assignments go by their JSON pointers."""
+    """Who sees whose variables. Machines, states and assignments go by JSON pointers."""
 
     def __init__(
         self, machines: list[tuple[str, bool]], assigns: list[tuple[str, tuple[str, ...]]]
     ) -> None:
         self._closed = dict(machines)
-        #: Machine -> its assignments.
-        self._given: dict[str, list[tuple[str, tuple[str, ...]]]] = {}
+        #: Machine, and state -> name -> how often it is assigned there.
+        self._given: dict[str, Counter[str]] = {}
         for pointer, names in assigns:
-            self._given.setdefault(self.owner(pointer), []).append((pointer, names))
+            for owner in self._owners(pointer):
+                self._given.setdefault(owner, Counter()).update(names)
 
-    def owner(self, pointer: str) -> str:
-        """The innermost machine around a pointer."""
-        while pointer and pointer not in self._closed:
-            pointer = pointer.rpartition("/")[0]
-        return pointer
+    def sees(self, pointer: str, name: str) -> bool:
+        """Whether anybody assigns what is read at this place."""
+        machine, _ = self._owners(pointer)
+        return self._count(machine, name) > 0 or any(
+            self._count(around, name) for around, _ in self._around(machine)
+        )
 
-    def around(self, machine: str) -> Iterator[str]:
-        """The machines whose variables this one sees besides its own, from inside out."""
-        while machine and not self._closed[machine]:
-            machine = self.owner(machine.rpartition("/")[0])
-            yield machine
-
-    def assigned(self, machine: str) -> frozenset[str]:
-        given = self._given.get(machine, ())
-        return frozenset(name for _, names in given for name in names)
-
-    def outer(self, machine: str) -> set[str]:
-        """What may be assigned while ``machine`` runs, or before.
+    def hides(self, pointer: str, name: str) -> bool:
+        """Whether the name may be in use when the machine of this assignment begins.
 
         The state that holds a machine assigns after it: those names are free within.
         """
-        names: set[str] = set()
-        inner = machine
-        for around in self.around(machine):
-            state = inner.rpartition("/")[0].removesuffix("/Branches") + "/"
-            for pointer, given in self._given.get(around, ()):
-                if not pointer.startswith(state):
-                    names.update(given)
-            inner = around
-        return names
+        machine, _ = self._owners(pointer)
+        return any(
+            self._count(around, name) > self._count(holder, name)
+            for around, holder in self._around(machine)
+        )
+
+    def _count(self, owner: str, name: str) -> int:
+        return self._given[owner][name] if owner in self._given else 0
+
+    def _owners(self, pointer: str) -> tuple[str, str]:
+        """The innermost machine around a pointer, and the state of it."""
+        machine = pointer
+        while machine and machine not in self._closed:
+            machine = machine.rpartition("/")[0]
+        _, states, name, *_ = pointer.removeprefix(machine).split("/")
+        return machine, f"{machine}/{states}/{name}"
+
+    def _around(self, machine: str) -> Iterator[tuple[str, str]]:
+        """The machines whose variables this one sees too, and the states on the way."""
+        while machine and not self._closed[machine]:
+            machine, state = self._owners(machine.rpartition("/")[0])
+            yield machine, state

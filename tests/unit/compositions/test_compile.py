@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -241,7 +242,7 @@ def test_all_states_are_listed_with_what_they_read() -> None:
 
 
 ANY = st.recursive(
-    st.none() | st.booleans() | st.integers(-2, 3) | st.floats(allow_nan=False, allow_infinity=False)
+    st.none() | st.booleans() | st.integers(-2, 3) | st.floats(-2, 2)
     | st.sampled_from(["$.a", "$", "A", "B", "{% 1 %}", "States.UUID()", "f", "", "<% $ %>"]),
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(st.sampled_from(["a", "a.$", "Next", "Variable", "Not", "ErrorEquals",
@@ -278,3 +279,102 @@ def test_any_single_state_is_judged(data: Any) -> None:
     errors = {p.pointer for p in problems(definition) if p.severity == "error"}
     if not any(pointer.startswith("/States/S") for pointer in errors):
         assert parse_state(data, "S").name == "S"
+
+
+#: Most of the language in one definition, for mutations to start from.
+RICH: dict[str, Any] = {
+    "StartAt": "Read",
+    "States": {
+        "Read": {
+            "Type": "Task",
+            "Resource": "read:stable",
+            "Parameters": {"a.$": "States.Format('{}', $.b)", "c": [{"d.$": "$$.Execution.Id"}]},
+            "ResultPath": "$.r",
+            "TimeoutSeconds": 60,
+            "HeartbeatSecondsPath": "$.h",
+            "Retry": [{"ErrorEquals": ["E"], "MaxAttempts": 2, "JitterStrategy": "FULL"}],
+            "Catch": [{"ErrorEquals": ["States.ALL"], "Next": "Sorry", "Assign": {"e.$": "$"}}],
+            "Assign": {"x.$": "$.Payload"},
+            "Next": "Which",
+        },
+        "Which": {
+            "Type": "Choice",
+            "Choices": [
+                {
+                    "And": [
+                        {"Variable": "$x", "NumericLessThan": 5},
+                        {"Not": {"Variable": "$.b", "StringEqualsPath": "$.c"}},
+                    ],
+                    "Next": "Wide",
+                }
+            ],
+            "Default": "Later",
+        },
+        "Later": {"Type": "Wait", "QueryLanguage": "JSONata", "Seconds": "{% $x %}", "Next": "All"},
+        "Wide": {
+            "Type": "Map",
+            "ItemReader": {
+                "Resource": "arn:aws:states:::s3:getObject",
+                "Parameters": {"Bucket": "b", "Key.$": "$.k"},
+                "ReaderConfig": {"InputType": "CSV", "CSVHeaderLocation": "FIRST_ROW"},
+            },
+            "ItemBatcher": {"MaxItemsPerBatch": 10},
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"},
+                "StartAt": "One",
+                "States": {"One": {"Type": "Pass", "Result": {"ok": True}, "End": True}},
+            },
+            "ResultWriter": {"Resource": "arn:aws:states:::s3:putObject"},
+            "ToleratedFailurePercentage": 5.5,
+            "Next": "All",
+        },
+        "All": {
+            "Type": "Parallel",
+            "Branches": [{"StartAt": "Left", "States": {"Left": {"Type": "Succeed"}}}],
+            "End": True,
+        },
+        "Sorry": {"Type": "Fail", "ErrorPath": "$e.Error", "Cause": "sorry"},
+    },
+}
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Ways to every value within."""
+    inner: list[Any] = []
+    if isinstance(value, dict):
+        inner = list(value)
+    elif isinstance(value, list):
+        inner = list(range(len(value)))
+    return [path, *(each for key in inner for each in places(value[key], (*path, key)))]
+
+
+def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
+    if not path:
+        return new
+    made = value.copy()
+    made[path[0]] = changed(value[path[0]], path[1:], new)
+    return made
+
+
+def at(value: Any, path: tuple[Any, ...]) -> Any:
+    for key in path:
+        value = value[key]
+    return value
+
+
+def test_the_rich_definition_is_good() -> None:
+    assert problems(RICH) == ()
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.sampled_from(places(RICH)), st.sampled_from(places(RICH)) | ANY)
+def test_any_change_is_judged_and_what_is_good_compiles(path: Any, new: Any) -> None:
+    """A value becomes another one, made up or taken from elsewhere in the definition."""
+    new = at(RICH, new) if isinstance(new, tuple) else new
+    data = changed(RICH, path, new)
+    if not isinstance(data, dict):
+        return
+    found = problems(json.dumps(data, indent=1))
+    assert all(problem.line for problem in found)
+    if not [problem for problem in found if problem.severity == "error"]:
+        assert parse(data).states

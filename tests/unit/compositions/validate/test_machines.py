@@ -166,3 +166,10 @@ States:
         (11, "unreachable"),
         (13, "wrong_type"),
     ]
+
+
+def test_very_many_problems_are_counted_and_not_listed() -> None:
+    state = {"Type": "Pass", "End": True, **{f"x{n}": 1 for n in range(2500)}}
+    found = problems({"StartAt": "A", "States": {"A": state}})
+    assert len(found) == 1001
+    assert found[-1].message == "1500 more of severity error are not listed"
