@@ -25,7 +25,7 @@ from funcflow.compositions.commands import (
     RunTask,
     StartTimer,
 )
-from funcflow.compositions.definition import Map
+from funcflow.compositions.definition import Machine, Map
 from funcflow.compositions.events import HISTORY_LIMIT, Event, Type
 from funcflow.compositions.execution import (
     ABORTED,
@@ -46,6 +46,9 @@ _ENDINGS: Final = {
     TIMED_OUT: Type.ExecutionTimedOut,
     ABORTED: Type.ExecutionAborted,
 }
+
+#: How the cause begins of what should not happen.
+INTERNAL: Final = "Internal failure"
 
 
 def advance(execution: Execution, signal: Signal) -> tuple[list[Command], list[Event]]:
@@ -123,7 +126,15 @@ def _answer(step: Step, signal: Signal) -> None:
         _conclude(step, TIMED_OUT)
         return
     frame.requests.discard(number)
-    _guarded(step, frame, lambda: _handle(step, frame, request, signal))
+    try:
+        _handle(step, frame, request, signal)
+    except HistoryFull:
+        raise
+    except Exception as error:
+        _settle(step, frame, failure_of(error))
+        return
+    if frame.over:
+        _settle(step, frame, None)
 
 
 def _handle(step: Step, frame: Frame, request: Request, signal: Signal) -> None:
@@ -164,27 +175,22 @@ def _visit(step: Step, frame: Frame) -> None:
         if frame.entered == 0:
             step.enter(frame)
         RUN[frame.state.type](step, frame)
-    except Failure as failure:
-        _settle(step, frame, failure)
-        return
-    except RecursionError:
-        _settle(step, frame, _too_deep())
+    except HistoryFull:
+        raise
+    except Exception as error:
+        _settle(step, frame, failure_of(error))
         return
     if frame.over:
         _settle(step, frame, None)
 
 
-def _guarded(step: Step, frame: Frame, work: Callable[[], None]) -> None:
-    try:
-        work()
-    except Failure as failure:
-        _settle(step, frame, failure)
-        return
-    except RecursionError:
-        _settle(step, frame, _too_deep())
-        return
-    if frame.over:
-        _settle(step, frame, None)
+def failure_of(error: Exception) -> Failure:
+    """Whatever goes wrong is the state's failure, never that of who runs the execution."""
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, RecursionError):
+        return Failure(failures.RUNTIME, "The value is nested too deep")
+    return Failure(failures.RUNTIME, f"{INTERNAL} ({type(error).__name__}: {error})")
 
 
 def _settle(step: Step, frame: Frame, failure: Failure | None) -> None:
@@ -207,17 +213,13 @@ def _settle(step: Step, frame: Frame, failure: Failure | None) -> None:
         owner = frame.parent.owner
         try:
             groups.thread_ended(step, frame)
-        except Failure as raised:
-            failure = raised
-        except RecursionError:
-            failure = _too_deep()
+        except HistoryFull:
+            raise
+        except Exception as error:
+            failure = failure_of(error)
         frame = owner
         if failure is None and not frame.over:
             return
-
-
-def _too_deep() -> Failure:
-    return Failure(failures.RUNTIME, "The value is nested too deep")
 
 
 def _start(step: Step, signal: signals.Started) -> None:
@@ -230,12 +232,21 @@ def _start(step: Step, signal: signals.Started) -> None:
         "Execution": {"Input": signal.input, "StartTime": step.now_text, **about},
     }
     step.emit(0, Type.ExecutionStarted, events.Input(signal.input, signal.role_arn))
-    if machine.timeout is not None:
-        due = step.now + machine.timeout
-        step.request(None, lambda number: StartTimer(number, due))
+    _limit(step, machine)
     root = Frame(machine, machine.states[machine.start_at], signal.input)
     execution.root = root
     execution.ready.append(root)
+
+
+def _limit(step: Step, machine: Machine) -> None:
+    """Start the timer of the whole execution, if it has a limit."""
+    seconds: float | None = machine.timeout
+    if step.execution.type == "EXPRESS":
+        longest = step.execution.bounds.express
+        seconds = longest if seconds is None else min(seconds, longest)
+    if seconds is not None:
+        due = step.now + seconds
+        step.request(None, lambda number: StartTimer(number, due))
 
 
 def _conclude(
@@ -281,9 +292,7 @@ def _redrive(step: Step) -> None:
     root.previous = step.emit(
         execution.last_event, Type.ExecutionRedriven, events.Redriven(execution.redrives)
     )
-    if machine.timeout is not None:
-        due = step.now + machine.timeout
-        step.request(None, lambda number: StartTimer(number, due))
+    _limit(step, machine)
     _revive(step, root)
 
 

@@ -38,6 +38,8 @@ class Bounds:
     distributed: int = 1000
     #: States entered in one call of advance(); then comes Continue.
     states: int = 1000
+    #: Seconds an EXPRESS execution may take.
+    express: float = 300.0
     #: Of one evaluation.
     expressions: Limits = DEFAULT_LIMITS
 
@@ -157,6 +159,11 @@ class Execution:
     def outstanding(self) -> list[Request]:
         """Commands to be given again by whoever takes the execution over."""
         return [request for request, _ in self.waiting.values()]
+
+    @property
+    def runnable(self) -> bool:
+        """Does it wait for Continued? Who takes it over sends that first."""
+        return self.status == RUNNING and not self.paused and bool(self.ready)
 
     @property
     def states(self) -> list[str]:

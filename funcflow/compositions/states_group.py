@@ -120,6 +120,8 @@ def selected(step: Step, group: Group, index: int) -> tuple[Value, dict[str, Val
     assert isinstance(state, Map)
     item = group.items[index]
     about: dict[str, Value] = {"Item": {"Index": index, "Value": item}}
+    if state.distributed and isinstance(item, dict) and item.keys() == {"Key", "Value"}:
+        about["Item"]["Key"] = item["Key"]
     if state.item_selector is None:
         return item, about
     context = {**step.context(group.owner), "Map": about}
@@ -144,7 +146,7 @@ def thread_ended(step: Step, frame: Frame) -> None:
 
 
 def thread_failed(step: Step, frame: Frame) -> None:
-    """One thread failed for good: end the others. The caller fails the owner."""
+    """One thread failed for good. The caller fails the owner, which ends the others."""
     group = frame.parent
     assert group is not None
     if isinstance(group.state, Map):
@@ -154,7 +156,6 @@ def thread_failed(step: Step, frame: Frame) -> None:
         step.tell(frame, Type.TaskStateAborted)
     frame.over = True
     step.cancel(frame)
-    step.end_group(group)
     group.owner.previous = frame.previous
 
 

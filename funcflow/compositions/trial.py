@@ -13,7 +13,7 @@ from typing import Any
 from funcflow.compositions import failures, handling, settings, signals
 from funcflow.compositions import states_simple as simple
 from funcflow.compositions import states_task as tasks
-from funcflow.compositions.advance import RUN
+from funcflow.compositions.advance import RUN, failure_of
 from funcflow.compositions.commands import RunTask, StartTimer
 from funcflow.compositions.definition import AnyState, Definition, Machine, Map, Parallel, Pass
 from funcflow.compositions.execution import FAILED, SUCCEEDED, Execution, Frame
@@ -138,10 +138,8 @@ class Attempt:
     def _guarded(self, work: Any) -> None:
         try:
             work()
-        except Failure as failure:
-            self._settle(failure)
-        except RecursionError:
-            self._settle(Failure(failures.RUNTIME, "The value is nested too deep"))
+        except Exception as error:
+            self._settle(failure_of(error))
         else:
             if self.request is None:
                 self._settle(None)

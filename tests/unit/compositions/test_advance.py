@@ -62,7 +62,7 @@ def test_an_endless_loop_can_be_stopped_between_two_calls() -> None:
     execution = Execution(parse(loop, "EXPRESS"))
     assert isinstance(start(execution)[-1], commands.Continue)
     wanted, events = advance(execution, signals.Stopped(time=1, error="E", cause="C"))
-    assert wanted == [commands.Finish("ABORTED", None, "E", "C")]
+    assert wanted[-1] == commands.Finish("ABORTED", None, "E", "C")
     assert kinds(events) == ["ExecutionAborted"]
 
 
@@ -194,6 +194,15 @@ def test_the_timeout_of_an_execution_cannot_be_caught() -> None:
     wanted, events = advance(execution, signals.TimerFired(time=5, id=timer.id))
     assert wanted == [commands.CancelTask(task.id), commands.Finish("TIMED_OUT")]
     assert kinds(events) == ["ExecutionTimedOut"]
+
+
+@pytest.mark.parametrize(("given", "due"), [({}, 300), ({"TimeoutSeconds": 7}, 7)])
+def test_an_express_execution_takes_five_minutes_at_most(given: dict[str, int], due: int) -> None:
+    execution = one(dict(TASK), "EXPRESS", **given)
+    timer = start(execution)[0]
+    assert timer == commands.StartTimer(1, due)
+    advance(execution, signals.TimerFired(time=due, id=1))
+    assert execution.status == "TIMED_OUT"
 
 
 def test_an_answer_counts_once_and_late_ones_not_at_all() -> None:

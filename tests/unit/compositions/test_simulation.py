@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from funcflow.compositions import commands, signals
-from funcflow.compositions.advance import advance, replay
+from funcflow.compositions.advance import INTERNAL, advance, replay
 from funcflow.compositions.commands import Command, Request
 from funcflow.compositions.compile import parse
 from funcflow.compositions.definition import Definition
@@ -31,7 +32,16 @@ ENDINGS |= {Type.ExecutionTimedOut}
 class Schedule:
     """One execution, driven by chance."""
 
-    def __init__(self, definition: Definition, seed: int, *, faults: bool) -> None:
+    def __init__(
+        self,
+        definition: Definition,
+        seed: int,
+        *,
+        faults: bool,
+        input: Any = INPUT,
+        outputs: Sequence[Any] = (4,),
+    ) -> None:
+        self.input, self.outputs = input, outputs
         self.definition = definition
         self.random = random.Random(seed)
         self.faults = faults
@@ -57,7 +67,7 @@ class Schedule:
         self.history += happened
 
     def run(self) -> None:
-        self.send(signals.Started(time=self.time, input=INPUT, seed="s"))
+        self.send(signals.Started(time=self.time, input=self.input, seed="s"))
         for _ in range(3000):
             if self.execution.status != "RUNNING":
                 return
@@ -92,9 +102,9 @@ class Schedule:
             if self.random.random() < 0.3:
                 return signals.TaskTimedOut(**given)
             return signals.TaskFailed(error=self.random.choice(("Boom", "Other", None)), **given)
-        output = (
-            4 if isinstance(request, commands.RunTask) else {"child": getattr(request, "index", 0)}
-        )
+        output = {"child": getattr(request, "index", 0)}
+        if isinstance(request, commands.RunTask):
+            output = self.random.choice(self.outputs)
         signal = signals.TaskSucceeded(output=output, **given)
         if self.random.random() < 0.2:
             self.stale.append(signal)
@@ -171,6 +181,21 @@ def test_faults_reach_every_ending() -> None:
     wanted = {"SUCCEEDED", "FAILED", "ABORTED", "MapIterationAborted", "ParallelStateFailed"}
     wanted |= {"MapRunFailed", "MapRunSucceeded", "TaskStateAborted", "LambdaFunctionTimedOut"}
     assert wanted <= set(seen)
+
+
+WILD: list[Any] = [None, True, -1, 1e308, "", "\ud800", "$.n", [], [[]], {}, {"n": None}]
+WILD += [{"n": "x", "items": "y"}, {"n": 2**70, "items": [None, "a", {}]}, {"items": {"a": 1}}]
+
+
+@pytest.mark.parametrize("input", WILD, ids=repr)
+def test_any_input_will_do(input: Any) -> None:
+    """States fail as they should; nothing fails that should not."""
+    for seed in range(60):
+        definition = parse(Maker(seed).definition())
+        trial = Schedule(definition, seed, faults=True, input=input, outputs=WILD)
+        trial.run()
+        trial.check()
+        assert INTERNAL not in str([event.details for event in trial.history])
 
 
 @pytest.mark.parametrize("batch", range(4))
