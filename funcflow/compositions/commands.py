@@ -33,7 +33,7 @@ class RunTask:
     timeout: int | None = None
     #: Seconds between heartbeats, None: none needed.
     heartbeat: int | None = None
-    #: The token to be sent back; only for resources that wait for one.
+    #: With it anybody may answer; for resources that wait (.sync as well).
     token: str | None = None
     #: From 0: how often the state was retried before.
     attempt: int = 0

@@ -45,8 +45,8 @@ def condition(setting: Setting, scope: Scope) -> bool:
     return value
 
 
-def referenced(setting: Setting, scope: Scope) -> Any:
-    """The value of a …Path field."""
+def _referenced(setting: Setting, scope: Scope) -> Any:
+    """The value of a Wait's …Path field, which has words of its own for nothing found."""
     assert setting.expression is not None
     find = getattr(setting.expression, "find", None)
     value = setting.expression.evaluate(scope) if find is None else find(scope)
@@ -81,7 +81,7 @@ def number(setting: Setting | None, scope: Scope, *, whole: bool = True) -> floa
         return None if setting is None else setting.literal
     expression = setting.expression
     if setting.field.endswith(_PATH):
-        value = referenced(setting, scope)
+        value = expression.evaluate(scope)
         found = _parsed(value)
         if found is None or (whole and found != int(found)):
             shown = value if isinstance(value, str) else text(value)
@@ -130,7 +130,7 @@ def seconds(setting: Setting, scope: Scope) -> float:
                 setting.field,
             )
         return found
-    value = referenced(setting, scope)
+    value = _referenced(setting, scope)
     parsed = _parsed(value)
     where = f"{expression.text} == {value if isinstance(value, str) else text(value)}"
     if parsed is None or parsed != int(parsed):
@@ -151,7 +151,7 @@ def instant(setting: Setting, scope: Scope) -> float:
     if expression is None:
         value = setting.literal
     elif setting.field.endswith(_PATH):
-        value = referenced(setting, scope)
+        value = _referenced(setting, scope)
     else:
         value = expression.evaluate(scope)
         if not isinstance(value, str):

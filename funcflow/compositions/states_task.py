@@ -33,7 +33,7 @@ def run_task(step: Step, frame: Frame) -> None:
     state = frame.state
     assert isinstance(state, Task)
     resource = state.resource
-    waits = resource.pattern is Pattern.TOKEN or resource.kind is Kind.ACTIVITY
+    waits = resource.pattern is not Pattern.REQUEST or resource.kind is Kind.ACTIVITY
     frame.token = f"{step.hooks.uuid()}{step.hooks.uuid()}" if waits else None
     effective = step.effective_input(frame)
     scope = step.scope(frame, effective)
