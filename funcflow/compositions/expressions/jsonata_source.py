@@ -13,150 +13,27 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from funcflow.compositions.expressions.base import Malformed
+from funcflow.compositions.expressions.jsonata_names import BUILTINS, GROWING, LINEAR, SCALAR
 
 MAX_LENGTH = 64 * 1024
 #: Tokens: bounds how deep the library's parser and evaluator recurse.
 MAX_TOKENS = 5000
 
 _TOKEN = re.compile(
-    r"(?P<space>\s+)|(?P<comment>/\*.*?\*/)"
+    r"(?P<space>[ \t\n\r\v]+)|(?P<comment>/\*.*?\*/)"
     r"|(?P<string>\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*')|(?P<quoted>`[^`]*`)"
-    r"|(?P<variable>\$\$|\$\w*)|(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)"
+    r"|(?P<variable>\$\$|\$\w*)|(?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)"
     r"|(?P<name>[^\W\d]\w*)|(?P<operator>\.\.|:=|~>|!=|<=|>=|\*\*|\?:|\?\?|.)",
     re.S,
 )
 _OPERAND = frozenset({"string", "quoted", "variable", "number", "name", "regex"})
 _WORDS = frozenset({"and", "or", "in"})
+#: The operators that tame expressions are made of.
+_OPERATORS = frozenset([*".[]{}(),;:?+-*/%=<>&", "!=", "<=", ">="])
+#: Patterns whose end the library might see elsewhere.
+_DOUBTFUL = re.compile(r"[\"'`]|\\[\\/()\[\]{}]")
 
-#: JSONata's functions and AWS's, without the dollar.
-BUILTINS = frozenset(
-    [
-        "abs",
-        "append",
-        "assert",
-        "average",
-        "base64decode",
-        "base64encode",
-        "boolean",
-        "ceil",
-        "clone",
-        "contains",
-        "count",
-        "decodeUrl",
-        "decodeUrlComponent",
-        "distinct",
-        "each",
-        "encodeUrl",
-        "encodeUrlComponent",
-        "error",
-        "eval",
-        "exists",
-        "filter",
-        "floor",
-        "formatBase",
-        "formatInteger",
-        "formatNumber",
-        "fromMillis",
-        "join",
-        "keys",
-        "length",
-        "lookup",
-        "lowercase",
-        "map",
-        "match",
-        "max",
-        "merge",
-        "millis",
-        "min",
-        "not",
-        "now",
-        "number",
-        "pad",
-        "parseInteger",
-        "power",
-        "random",
-        "reduce",
-        "replace",
-        "reverse",
-        "round",
-        "shuffle",
-        "sift",
-        "single",
-        "sort",
-        "split",
-        "spread",
-        "sqrt",
-        "string",
-        "substring",
-        "substringAfter",
-        "substringBefore",
-        "sum",
-        "toMillis",
-        "trim",
-        "type",
-        "uppercase",
-        "zip",
-        "partition",
-        "range",
-        "hash",
-        "uuid",
-        "parse",
-    ]
-)
-#: Functions whose answer and time are in proportion to their arguments.
-_LINEAR = frozenset(
-    [
-        "abs",
-        "append",
-        "average",
-        "boolean",
-        "ceil",
-        "contains",
-        "count",
-        "exists",
-        "floor",
-        "formatBase",
-        "formatNumber",
-        "fromMillis",
-        "keys",
-        "length",
-        "lookup",
-        "lowercase",
-        "max",
-        "merge",
-        "millis",
-        "min",
-        "not",
-        "now",
-        "number",
-        "parseInteger",
-        "partition",
-        "power",
-        "random",
-        "range",
-        "reverse",
-        "round",
-        "sort",
-        "split",
-        "sqrt",
-        "substring",
-        "substringAfter",
-        "substringBefore",
-        "sum",
-        "toMillis",
-        "trim",
-        "type",
-        "uppercase",
-        "zip",
-        "hash",
-        "uuid",
-        "parse",
-        "shuffle",
-    ]
-)
-#: Functions that, applied to themselves often, make little much.
-_GROWING = frozenset(["string", "base64encode", "encodeUrl", "encodeUrlComponent"])
-_WILD = frozenset({":=", "..", "~>", "**", "@", "#", "^"})
+_WILD = frozenset({":=", "..", "~>", "**", "@", "#", "^", "function", "λ"})
 _STATES = frozenset({"input", "context", "result", "errorOutput"})
 
 _MAX_TAME_TEXT = 2000
@@ -168,6 +45,8 @@ _MAX_TAME_SELF = 16
 class Token:
     kind: str
     text: str
+    #: Nothing, not even a blank, stands between it and the token before.
+    glued: bool = False
 
 
 def tokens_of(text: str) -> list[Token]:
@@ -175,13 +54,14 @@ def tokens_of(text: str) -> list[Token]:
     if len(text) > MAX_LENGTH:
         raise Malformed(f"An expression has at most {MAX_LENGTH} characters.")
     tokens: list[Token] = []
-    offset = 0
+    offset = last = 0
     while match := _TOKEN.match(text, offset):
         kind, end = match.lastgroup or "operator", match.end()
         if match[0] == "/" and not _after_operand(tokens):
             kind, end = "regex", _end_of_regex(text, offset)
         if kind not in ("space", "comment"):
-            tokens.append(Token(kind, text[offset:end]))
+            tokens.append(Token(kind, text[offset:end], glued=offset == last))
+            last = end
             if len(tokens) > MAX_TOKENS:
                 raise Malformed(f"An expression has at most {MAX_TOKENS} parts.", offset)
         offset = end
@@ -318,34 +198,77 @@ class Source:
         """Whether it is safe to run inside this process."""
         if len(self.text) > _MAX_TAME_TEXT:
             return False
-        roots = stages = growing = itself = nested = deepest = 0
+        if any(token.text in _WILD for token in self.tokens) or not self._certain():
+            return False
+        roots = stages = growing = itself = 0
         for place, token in enumerate(self.tokens):
             before, after = self._at(place - 1), self._at(place + 1)
-            if token.text in _WILD or token.text in ("function", "λ"):
-                return False
             if token.kind == "variable":
                 name = token.text[1:]
                 if after == "(":
-                    if name == "join":
-                        growing += 0 if self._short_join(place) else 99
-                    elif name not in _LINEAR and name not in _GROWING:
+                    if not self._linear(name, place):
                         return False
-                    growing += name in _GROWING
+                    growing += name in GROWING
                 elif name in BUILTINS and not self._variable_use(place):
                     return False
                 itself += token.text == "$"
                 roots += token.text != "$" and after != "("
                 stages += before == "."
             elif token.text in ("(", "[", "{", "%"):
-                grouped = token.text == "{" and _after_operand(self.tokens[:place][-1:])
-                stages += before == "." or grouped
-            nested += (token.text == "[") - (token.text == "]")
-            deepest = max(deepest, nested)
+                stages += before == "." or (token.text == "{" and self._follows_operand(place))
         if stages > 1 or (stages and roots > 1):
             return False
-        return (
-            growing <= 2 and roots <= _MAX_TAME_ROOTS and itself <= _MAX_TAME_SELF and deepest <= 2
-        )
+        few = growing <= 2 and roots <= _MAX_TAME_ROOTS and itself <= _MAX_TAME_SELF
+        return few and self._quick_predicates()
+
+    def _certain(self) -> bool:
+        """Whether the library surely reads these tokens too. It takes more characters for
+        parts of a name, and ends patterns by rules of its own; where code could pass for a
+        text or a pattern, the expression is not tame."""
+        for place, token in enumerate(self.tokens):
+            before = self.tokens[place - 1] if place else None
+            if token.kind == "operator":
+                if token.text not in _OPERATORS:
+                    return False
+                continue
+            if token.kind == "regex" and _DOUBTFUL.search(token.text):
+                return False
+            if before is None or before.kind == "operator":
+                continue
+            # Two operands in a row: fine only around a word such as "and", with blanks.
+            if token.glued or token.kind == "regex":
+                return False
+            if token.text not in _WORDS and before.text not in _WORDS:
+                return False
+        return True
+
+    def _linear(self, name: str, place: int) -> bool:
+        if name == "join":
+            return self._short_join(place)
+        return name in LINEAR or name in GROWING
+
+    def _follows_operand(self, place: int) -> bool:
+        return _after_operand(self.tokens[max(place - 1, 0) : place])
+
+    def _calls_at(self, place: int) -> bool:
+        return self._kind(place) == "variable" and self._at(place + 1) == "("
+
+    def _quick_predicates(self) -> bool:
+        """Whether what stands in ``[…]``, done for each item, is done quickly: no second
+        such test, and no function that makes an array."""
+        opened: list[bool] = []
+        for place, token in enumerate(self.tokens):
+            if token.kind == "operator" and token.text == "[":
+                predicate = self._follows_operand(place)
+                if any(opened) and (predicate or opened[-1] is not True):
+                    return False
+                opened.append(predicate)
+            elif token.kind == "operator" and token.text == "]":
+                if opened:
+                    opened.pop()
+            elif any(opened) and self._calls_at(place) and token.text[1:] not in SCALAR:
+                return False
+        return True
 
     def _short_join(self, place: int) -> bool:
         """``$join(…, ", ")``: the separator is a short text, written out."""

@@ -206,7 +206,9 @@ def test_all_is_handed_over_where_all_can_be_seen(code: str) -> None:
         "{'a': $a, 'b': [$b, $states.context.Execution.Id]}",
         "$join($states.input.names, ', ')",
         "$exists($x) ? $string($x) : 'none'",
-        "$contains($a, /^x+$/)",
+        "$contains($a, /^x+\\.\\d$/i)",
+        "$a and $b or not in $c",
+        "$a / 2 / $b",
     ],
 )
 def test_ordinary_expressions_run_here(code: str) -> None:
@@ -233,6 +235,16 @@ def test_ordinary_expressions_run_here(code: str) -> None:
         "$a.**",
         "$a@$b.c",
         "$a[$b[$c[$d[x]]]]",
+        "$a[$split($t, '')[0] = 'x']",
+        # What could be read in two ways.
+        '($a":=[1..10]; $b")',
+        '$a and"x"',
+        "and /($a ~> $f)/ 2",
+        "/\\\\(/ & [1..9] & /)/",
+        "$contains($a, /'/)",
+        "$a\u00a0'[1..9]'",
+        "$$a",
+        "$a|$b|{}|",
         "[" + ",".join(["$a"] * 17) + "]",
     ],
 )
