@@ -237,6 +237,9 @@ def parse_steps(text: str, offset: int, in_filter: bool = False) -> Parsed:
                 continue
         elif text[offset] == ".":
             offset += 1
+            # A dot too many, as in $.a.[0], is what people write and AWS takes.
+            if text.startswith("[", offset):
+                continue
         elif text[offset] == "[":
             step, offset = _bracket(text, offset + 1)
             steps.append(step)

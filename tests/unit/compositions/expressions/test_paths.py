@@ -49,6 +49,7 @@ FOUND = [
     ("$['it\\'s']", 5),
     ("$.null", None),
     ("$.ns:tag", 6),
+    ("$.matrix.[1].[0]", 3),
     ("$.@at", 7),
     ("$.matrix[1][0]", 3),
     ("$$.Execution.Id", "e-1"),
