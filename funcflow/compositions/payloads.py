@@ -22,7 +22,7 @@ _TIMESTAMP = re.compile(
 
 
 def size(value: Any) -> int:
-    """Bytes of ``value`` as JSON; a cheap upper bound where that is small."""
+    """Bytes of ``value`` as compact JSON; of a constant or number a bound."""
     if value is None or value is True or value is False:
         return 5
     if isinstance(value, int | float):
@@ -31,7 +31,7 @@ def size(value: Any) -> int:
         encoded = _encode(value)
     except RecursionError:
         raise Failure(failures.RUNTIME, "The value is nested too deep") from None
-    if len(encoded) * 4 <= PAYLOAD_LIMIT or encoded.isascii():
+    if encoded.isascii():
         return len(encoded)
     return len(encoded.encode(errors="surrogatepass"))
 

@@ -92,6 +92,22 @@ def test_payloads_grow_up_to_the_limit_and_not_past_it() -> None:
     assert kinds(run.history).count("PassStateExited") == 12
 
 
+def test_bytes_count_and_not_characters() -> None:
+    states: dict[str, Any] = {
+        f"S{n}": {
+            "Type": "Pass",
+            "Result": "é" * 40_000,
+            "ResultPath": f"$.p{n}",
+            "Next": f"S{n + 1}",
+        }
+        for n in range(4)
+    }
+    states["S4"] = {"Type": "Succeed"}
+    run = World().run(parse({"StartAt": "S0", "States": states}), {})
+    assert run.execution.error == "States.DataLimitExceeded"
+    assert kinds(run.history).count("PassStateExited") == 3
+
+
 def test_retries_wait_longer_each_time_up_to_the_longest_delay() -> None:
     retry = {
         "ErrorEquals": ["Boom"],
