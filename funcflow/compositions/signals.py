@@ -11,8 +11,8 @@ outstanding is ignored, so each result is used once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields
+from typing import Any, Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,3 +105,45 @@ class Resumed(Signal):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Redriven(Signal):
     """An execution that did not succeed goes on at the states where it ended."""
+
+
+_KINDS: Final[Mapping[str, type[Signal]]] = {
+    kind.__name__: kind
+    for kind in (
+        Started,
+        Continued,
+        TaskSubmitted,
+        TaskSucceeded,
+        TaskFailed,
+        TaskTimedOut,
+        TimerFired,
+        Stopped,
+        Paused,
+        Resumed,
+        Redriven,
+    )
+}
+#: Class -> (field, default); fields at their default are not written.
+_FIELDS: Final[Mapping[type[Signal], tuple[tuple[str, Any], ...]]] = {
+    kind: tuple(
+        (each.name, {} if each.name == "context" else each.default) for each in fields(kind)
+    )
+    for kind in _KINDS.values()
+}
+
+
+def dump(signal: Signal) -> dict[str, Any]:
+    """The signal as JSON data, for the log: {"type": "TimerFired", "time": …, "id": …}."""
+    data: dict[str, Any] = {"type": type(signal).__name__}
+    for name, default in _FIELDS[type(signal)]:
+        value = getattr(signal, name)
+        # 0 == False and 1 == 1.0, so what is equal must be of one type as well.
+        if type(value) is not type(default) or value != default:
+            data[name] = value
+    return data
+
+
+def load(data: Mapping[str, Any]) -> Signal:
+    """The signal that :func:`dump` wrote."""
+    given = dict(data)
+    return _KINDS[given.pop("type")](**given)

@@ -239,9 +239,26 @@ def _details(state: AnyState, ending: handling.Ending) -> dict[str, Any]:
     }
 
 
+def _inner(state: AnyState) -> set[str]:
+    """Names of the states inside a Map or Parallel, at any depth."""
+    machines: tuple[Machine, ...] = ()
+    if isinstance(state, Map):
+        machines = (state.processor,)
+    elif isinstance(state, Parallel):
+        machines = state.branches
+    names: set[str] = set()
+    for machine in machines:
+        names |= machine.states.keys()
+        for inner in machine.states.values():
+            names |= _inner(inner)
+    return names
+
+
 def _check(trial: Trial) -> None:
     """Does the mock fit the state?"""
     mock, state = trial.mock, trial.state
+    if trial.caused_by and trial.caused_by not in _inner(state):
+        raise BadTrial(f"No state {trial.caused_by!r} is inside the state to test.")
     if mock is None:
         if trial.failed_iterations is not None:
             raise BadTrial(

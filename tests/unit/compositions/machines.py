@@ -38,7 +38,7 @@ class Maker:
         return f"S{self._count}"
 
     def _state(self, name: str, after: str | None, depth: int) -> dict[str, Any]:
-        kinds = ["Pass", "Wait", "Task", "Task", "Task", "Choice", "Assign"]
+        kinds = ["Pass", "Wait", "Task", "Task", "Task", "Choice", "Assign", "Jsonata"]
         if depth:
             kinds += ["Parallel", "Map", "Map", "Distributed"]
         kind = self._random.choice(kinds)
@@ -100,6 +100,13 @@ class Maker:
 
     def _assign(self, depth: int) -> Definition:
         return {"Type": "Pass", "Assign": {self._name().lower(): {"was.$": "$.n"}}}
+
+    def _jsonata(self, depth: int) -> Definition:
+        more = "$merge([$states.input, {'n': $states.input.n + 1}])"
+        state: Definition = {"QueryLanguage": "JSONata", "Output": f"{{% {more} %}}"}
+        if self._random.random() < 0.5:
+            return state | {"Type": "Pass", "Assign": {self._name().lower(): "{% $millis() %}"}}
+        return state | {"Type": "Task", "Resource": "work", "Arguments": "{% $states.input.n %}"}
 
     def _wait(self, depth: int) -> Definition:
         return {"Type": "Wait", "Seconds": self._random.randint(0, 50)}
