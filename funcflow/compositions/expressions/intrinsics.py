@@ -32,8 +32,9 @@ _SPACE = re.compile(r"\s*")
 _CALL = re.compile(r"States\.([A-Za-z0-9]+)\s*\(")
 _TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'", re.S)
 _LITERAL = re.compile(r"(?:-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|true|false|null)(?=\s*[,)])")
-#: \' and \\ are undone in every text; \{ and \} are left for States.Format.
-_ESCAPE = re.compile(r"\\(['\\])")
+#: A backslash protects these four and nothing else.
+_ESCAPE = re.compile(r"\\([\s\S])")
+_ESCAPED = "'{}\\"
 
 
 class Literal:
@@ -158,6 +159,13 @@ def _argument(text: str, offset: int, depth: int) -> tuple[Expression, int]:
         path, end = parse_path(text, offset)
         return Argument(path), end
     if match := _TEXT.match(text, offset):
+        for escape in _ESCAPE.finditer(match[1]):
+            if escape[1] not in _ESCAPED:
+                raise Malformed(
+                    "A backslash stands before ', {, } or a backslash only.",
+                    match.start(1) + escape.start(),
+                    "Write two backslashes for one.",
+                )
         return Literal(match[0], _ESCAPE.sub(r"\1", match[1]), match[1]), match.end()
     if match := _LITERAL.match(text, offset):
         value = json.loads(match[0])
