@@ -38,7 +38,7 @@ from funcflow.compositions.execution import (
 )
 from funcflow.compositions.failures import Failure
 from funcflow.compositions.signals import Signal
-from funcflow.compositions.step import HistoryFull, Step
+from funcflow.compositions.step import HistoryFull, Step, failure_of
 
 _ENDINGS: Final = {
     SUCCEEDED: Type.ExecutionSucceeded,
@@ -46,9 +46,6 @@ _ENDINGS: Final = {
     TIMED_OUT: Type.ExecutionTimedOut,
     ABORTED: Type.ExecutionAborted,
 }
-
-#: How the cause begins of what should not happen.
-INTERNAL: Final = "Internal failure"
 
 
 def advance(execution: Execution, signal: Signal) -> tuple[list[Command], list[Event]]:
@@ -182,15 +179,6 @@ def _visit(step: Step, frame: Frame) -> None:
         return
     if frame.over:
         _settle(step, frame, None)
-
-
-def failure_of(error: Exception) -> Failure:
-    """Whatever goes wrong is the state's failure, never that of who runs the execution."""
-    if isinstance(error, Failure):
-        return error
-    if isinstance(error, RecursionError):
-        return Failure(failures.RUNTIME, "The value is nested too deep")
-    return Failure(failures.RUNTIME, f"{INTERNAL} ({type(error).__name__}: {error})")
 
 
 def _settle(step: Step, frame: Frame, failure: Failure | None) -> None:

@@ -12,7 +12,7 @@ from funcflow.compositions.execution import Frame
 from funcflow.compositions.expressions.base import Value
 from funcflow.compositions.failures import Failure
 from funcflow.compositions.states_task import TaskFailure
-from funcflow.compositions.step import Step
+from funcflow.compositions.step import HistoryFull, Step, failure_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,10 @@ def handle(step: Step, frame: Frame, failure: Failure) -> Ending | None:
         if matches(ending, catcher.errors):
             try:
                 _catch(step, frame, catcher, ending)
-            except Failure as second:
-                return _ending(step, frame, second)
+            except HistoryFull:
+                raise
+            except Exception as second:
+                return _ending(step, frame, failure_of(second))
             return None
     return ending
 

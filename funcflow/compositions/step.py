@@ -7,7 +7,7 @@ all types of state share: scopes, events, requests, and the way out of a state.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from funcflow.compositions import events, failures, payloads
 from funcflow.compositions.commands import CancelTask, CancelTimer, Command, Request, StartTimer
@@ -30,6 +30,19 @@ _RETRIED = frozenset({"Map", "Parallel", "Task"})
 
 class HistoryFull(Exception):
     """There is room for one event only, the one that ends the execution."""
+
+
+#: How the cause begins of what should not happen.
+INTERNAL: Final = "Internal failure"
+
+
+def failure_of(error: Exception) -> Failure:
+    """Whatever goes wrong is the state's failure, never that of who runs the execution."""
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, RecursionError):
+        return Failure(failures.RUNTIME, "The value is nested too deep")
+    return Failure(failures.RUNTIME, f"{INTERNAL} ({type(error).__name__}: {error})")
 
 
 class Step:

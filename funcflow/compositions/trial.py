@@ -13,7 +13,7 @@ from typing import Any
 from funcflow.compositions import failures, handling, settings, signals
 from funcflow.compositions import states_simple as simple
 from funcflow.compositions import states_task as tasks
-from funcflow.compositions.advance import RUN, failure_of
+from funcflow.compositions.advance import RUN
 from funcflow.compositions.commands import RunTask, StartTimer
 from funcflow.compositions.definition import AnyState, Definition, Machine, Map, Parallel, Pass
 from funcflow.compositions.execution import FAILED, SUCCEEDED, Execution, Frame
@@ -21,7 +21,7 @@ from funcflow.compositions.expressions.base import MISSING, Value
 from funcflow.compositions.failures import Failure
 from funcflow.compositions.states_distributed import EXCEEDED
 from funcflow.compositions.states_task import TaskFailure
-from funcflow.compositions.step import Step
+from funcflow.compositions.step import Step, failure_of
 from funcflow.compositions.trial_inspection import after, before
 
 RETRIABLE = "RETRIABLE"

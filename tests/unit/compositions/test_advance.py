@@ -314,3 +314,12 @@ def test_deep_values_fail_their_state_and_nothing_else() -> None:
     task = start(execution)[-1]
     advance(execution, signals.TaskSucceeded(time=0, id=task.id, output=value))
     assert (execution.status, execution.error) == ("FAILED", "States.Runtime")
+
+
+def test_a_catcher_whose_path_does_not_fit_fails_the_state() -> None:
+    catch = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.a.b", "Next": "C"}]
+    states = {"S": TASK | {"Catch": catch}, "C": {"Type": "Pass", "End": True}}
+    execution = Execution(parse({"StartAt": "S", "States": states}))
+    task = start(execution, {"a": 1})[-1]
+    advance(execution, signals.TaskFailed(time=0, id=task.id, error="Boom"))
+    assert (execution.status, execution.error) == ("FAILED", "States.ResultPathMatchFailure")

@@ -16,13 +16,14 @@ from typing import Any
 import pytest
 
 from funcflow.compositions import commands, signals
-from funcflow.compositions.advance import INTERNAL, advance, replay
+from funcflow.compositions.advance import advance, replay
 from funcflow.compositions.commands import Command, Request
 from funcflow.compositions.compile import parse
 from funcflow.compositions.definition import Definition
 from funcflow.compositions.events import Event, Type
 from funcflow.compositions.execution import Bounds, Execution
 from funcflow.compositions.signals import Signal
+from funcflow.compositions.step import INTERNAL
 from tests.unit.compositions.machines import Maker
 
 INPUT = {"n": 5, "items": [1, 7, 4]}
