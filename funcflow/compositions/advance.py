@@ -48,8 +48,14 @@ _ENDINGS: Final = {
 }
 
 
-def advance(execution: Execution, signal: Signal) -> tuple[list[Command], list[Event]]:
+def advance(
+    execution: Execution, signal: Signal, enough: Callable[[], bool] | None = None
+) -> tuple[list[Command], list[Event]]:
     """Take one signal, changing ``execution``; what is to be done and what happened.
+
+    ``enough`` is asked after each state whether to leave the rest for later: one evaluation
+    of an expression may take a second, and somebody may want to stop the execution. If it
+    says so, the last command is Continue, whose ``states`` belong into the log.
 
     Never raises for what definitions, inputs or answers contain. A signal that does not
     fit (an answer nobody waits for, anything after the end) changes nothing.
@@ -65,7 +71,7 @@ def advance(execution: Execution, signal: Signal) -> tuple[list[Command], list[E
     step = Step(execution, execution.time)
     try:
         _take(step, signal)
-        _run(step)
+        _run(step, signal.states or execution.bounds.states, enough)
     except HistoryFull:
         cause = f"The execution reached the maximum number of history events ({HISTORY_LIMIT})."
         _conclude(step, FAILED, error=failures.RUNTIME, cause=cause)
@@ -151,16 +157,16 @@ def _handle(step: Step, frame: Frame, request: Request, signal: Signal) -> None:
             distributed.answered(step, frame, request, signal)
 
 
-def _run(step: Step) -> None:
+def _run(step: Step, most: int, enough: Callable[[], bool] | None) -> None:
     """Let threads go on until all wait, or it is time for others."""
     execution = step.execution
     ready = execution.ready
-    left = execution.bounds.states
+    done = 0
     while ready and execution.status == RUNNING and not execution.paused:
-        if left == 0:
-            step.commands.append(Continue())
+        if done == most or (done and enough is not None and enough()):
+            step.commands.append(Continue(done))
             return
-        left -= 1
+        done += 1
         frame = ready.popleft()
         if not frame.over:
             _visit(step, frame)

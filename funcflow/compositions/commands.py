@@ -107,7 +107,13 @@ class WriteResults:
 @dataclass(frozen=True, slots=True)
 class Continue:
     """There is more to do now: answer Continued soon. Keeps one step of a long computation
-    short, so that others get their turn and a stop is heard."""
+    short, so that others get their turn and a stop is heard.
+
+    ``states`` is how many were entered. If ``enough`` ended the step, the signal must be
+    logged with that number, so that a replay ends it there as well.
+    """
+
+    states: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from typing import Any, Final
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
     time: float
+    #: States to enter at most before Continue, where the log says so (see Continue.states).
+    states: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

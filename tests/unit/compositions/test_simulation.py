@@ -7,6 +7,7 @@ used once, and a replay of its signals is the same to the last event and command
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 from collections import Counter
@@ -63,7 +64,12 @@ class Schedule:
         waiting = self.execution.waiting.get(getattr(signal, "id", 0))
         if isinstance(signal, signals.TaskSucceeded) and waiting is not None:
             self.accepted += isinstance(waiting[0], commands.RunTask)
-        wanted, happened = advance(self.execution, signal)
+        tired = self.random.random() if self.faults else 0.0
+        wanted, happened = advance(
+            self.execution, signal, lambda: self.random.random() < tired * 0.3
+        )
+        if wanted and isinstance(wanted[-1], commands.Continue):
+            signal = dataclasses.replace(signal, states=wanted[-1].states)
         self.log.append(signal)
         self.commands += wanted
         self.history += happened
