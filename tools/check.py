@@ -27,7 +27,7 @@ LINT = {
     "notes": ("reno", "-q", "lint"),
 }
 #: In order: what is quick and pure comes first.
-TESTS = ("unit", "models", "contract", "api", "integration")
+TESTS = ("unit", "models", "conformance", "contract", "api", "integration")
 
 
 def steps(groups: Sequence[str], arguments: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -1,0 +1,1 @@
+"""The composition language: a pure core without I/O."""

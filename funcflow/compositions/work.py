@@ -1,0 +1,193 @@
+"""The work a Task asks for, read out of its resource and its effective arguments.
+
+``read`` is called when the task is entered; ``result`` turns what came back into the
+state's raw result. The shapes of a nested execution's answers are here as well, for
+whoever runs compositions to give.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from funcflow.compositions import failures
+from funcflow.compositions.events import text
+from funcflow.compositions.failures import Failure
+from funcflow.compositions.resources import Kind, Pattern, Resource
+
+_FUNCTION = re.compile(
+    r"(?:arn:[a-z-]+:lambda:[a-z0-9-]*:\d*:function:|\d{12}:(?:function:)?)?"
+    r"(?P<name>[A-Za-z0-9_.-]{1,255})(?::(?P<qualifier>\$LATEST|[A-Za-z0-9_-]{1,128}))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CallFunction:
+    name: str
+    #: Version or alias; None: the newest.
+    qualifier: str | None
+    payload: Any
+    #: ``InvocationType`` Event: started and not waited for.
+    detached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StartComposition:
+    #: Name, id or ARN, with or without version or alias.
+    target: str
+    input: Any
+    #: None: one is made up.
+    name: str | None
+    wait: Pattern
+
+
+@dataclass(frozen=True, slots=True)
+class CallHttp:
+    """Arguments as AWS's http:invoke has them: ApiEndpoint, Method, Headers, …"""
+
+    endpoint: str
+    method: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AskHuman:
+    arguments: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """An activity's worker elsewhere fetches it."""
+
+    activity: str
+    input: Any
+
+
+@dataclass(frozen=True, slots=True)
+class CallService:
+    """A service funcflow does not have; who runs the task fails it."""
+
+    action: str
+    arguments: Any
+
+
+Work = CallFunction | StartComposition | CallHttp | AskHuman | Poll | CallService
+
+
+def read(resource: Resource, arguments: Any) -> Work:
+    """What is to be done; ``States.Runtime`` if the arguments do not say."""
+    match resource.kind:
+        case Kind.FUNCTION:
+            return CallFunction(resource.name, resource.qualifier, arguments)
+        case Kind.INVOKE:
+            return _function(_object(resource, arguments))
+        case Kind.COMPOSITION:
+            given = _object(resource, arguments)
+            target = _required(resource, given, "StateMachineArn", "Composition")
+            name = given.get("Name")
+            return StartComposition(
+                target, _decoded(given.get("Input")), name and str(name), resource.pattern
+            )
+        case Kind.HTTP:
+            given = _object(resource, arguments)
+            endpoint = _required(resource, given, "ApiEndpoint", "Url")
+            return CallHttp(endpoint, str(given.get("Method", "GET")), given)
+        case Kind.APPROVAL:
+            return AskHuman(arguments)
+        case Kind.ACTIVITY:
+            return Poll(resource.name, arguments)
+        case Kind.SERVICE:
+            return CallService(resource.name, arguments)
+
+
+def result(resource: Resource, work: Work, answer: Any) -> Any:
+    """The raw result of a task whose work answered ``answer``."""
+    if resource.kind is Kind.INVOKE and isinstance(work, CallFunction):
+        return {
+            "ExecutedVersion": work.qualifier or "$LATEST",
+            "Payload": answer,
+            "StatusCode": 202 if work.detached else 200,
+        }
+    return answer
+
+
+def started(execution: str, start_date: str) -> dict[str, Any]:
+    """What startExecution answers; dates as RFC 3339 text."""
+    return {"ExecutionArn": execution, "StartDate": start_date}
+
+
+def ended(
+    execution: str,
+    machine: str,
+    name: str,
+    status: str,
+    start_date: str,
+    stop_date: str,
+    *,
+    wait: Pattern,
+    input: Any,
+    output: Any = None,
+    error: str | None = None,
+    cause: str | None = None,
+) -> dict[str, Any]:
+    """What .sync and .sync:2 answer about an execution that ended."""
+
+    def payload(value: Any) -> Any:
+        return value if wait is Pattern.SYNC2 else text(value)
+
+    answer = {
+        "ExecutionArn": execution,
+        "Input": payload(input),
+        "InputDetails": {"Included": True},
+        "Name": name,
+        "StartDate": start_date,
+        "StateMachineArn": machine,
+        "Status": status,
+        "StopDate": stop_date,
+    }
+    if status == "SUCCEEDED":
+        answer |= {"Output": payload(output), "OutputDetails": {"Included": True}}
+    else:
+        answer |= {k: v for k, v in (("Error", error), ("Cause", cause)) if v is not None}
+    return answer
+
+
+def _function(given: dict[str, Any]) -> CallFunction:
+    named = given.get("FunctionName")
+    match = _FUNCTION.fullmatch(named) if isinstance(named, str) else None
+    if match is None:
+        raise Failure(failures.RUNTIME, f"FunctionName names no function: {text(named)}")
+    qualifier = given.get("Qualifier") or match["qualifier"]
+    return CallFunction(
+        match["name"],
+        None if qualifier is None else str(qualifier),
+        _decoded(given.get("Payload")),
+        detached=given.get("InvocationType") == "Event",
+    )
+
+
+def _decoded(payload: Any) -> Any:
+    """Payload and Input may be JSON text; nothing is the empty object."""
+    if payload is None:
+        return {}
+    if isinstance(payload, str):
+        try:
+            return json.loads(payload)
+        except ValueError:
+            return payload
+    return payload
+
+
+def _object(resource: Resource, arguments: Any) -> dict[str, Any]:
+    if isinstance(arguments, dict):
+        return arguments
+    raise Failure(failures.RUNTIME, f"The arguments of {resource.text} must be an object")
+
+
+def _required(resource: Resource, given: dict[str, Any], *names: str) -> str:
+    for name in names:
+        if isinstance(value := given.get(name), str) and value:
+            return value
+    raise Failure(failures.RUNTIME, f"The arguments of {resource.text} lack {names[0]}")

@@ -1,0 +1,1 @@
+"""Cases of the Amazon States Language, recorded elsewhere and read in place."""
