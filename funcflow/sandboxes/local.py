@@ -1,4 +1,7 @@
-"""Run a file or folder in the real sandbox, without a server; used by ``funcflow run-local``."""
+"""Run a file or folder in the real sandbox, without a server.
+
+Used by ``funcflow run-local``, and by ``funcflow composition run-local`` for its functions.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from typing import Any
 from oslo_config import cfg
 
 from funcflow import errors, ids, models, plugins
-from funcflow.sandboxes.base import Outcome, Request, Sandbox, WorkerSpec
+from funcflow.sandboxes.base import Outcome, Request, Sandbox, Worker, WorkerSpec
 
 _LANGUAGES = {".py": "python3", ".js": "nodejs", ".mjs": "nodejs", ".cjs": "nodejs"}
 
@@ -28,25 +31,40 @@ def run_file(
     :raises errors.BadRequest: there is no such file, or its language is not known
     :raises funcflow.sandboxes.base.SandboxError: this machine cannot run it
     """
-    if not path.exists():
-        raise errors.BadRequest(f"there is no {path}")
-    language = _language(path, entry)
     given = _decoded(input)
     logs: list[models.LogChunk] = []
     with tempfile.TemporaryDirectory(prefix="funcflow-") as scratch:
-        package = Path(scratch) / "package"
-        if path.is_dir():
-            shutil.copytree(path, package, symlinks=True)
-        else:
-            package.mkdir()
-            shutil.copy(path, package)
-        sandbox: Sandbox = plugins.load("funcflow.sandboxes", conf.sandbox.driver)(conf)
-        with contextlib.closing(sandbox):
-            revision = _revision(entry, conf)
-            worker = sandbox.start(
-                WorkerSpec(revision=revision, language=language, trusted=True, package=package)
-            )
-            return worker.invoke(_request(path, given, revision, conf), logs.append), logs
+        with contextlib.closing(sandbox_of(conf)) as sandbox:
+            worker = start(sandbox, path, entry, conf, Path(scratch) / "package")
+            return worker.invoke(request(path, given, conf), logs.append), logs
+
+
+def sandbox_of(conf: cfg.ConfigOpts) -> Sandbox:
+    """The configured sandbox; to be closed."""
+    sandbox: Sandbox = plugins.load("funcflow.sandboxes", conf.sandbox.driver)(conf)
+    return sandbox
+
+
+def start(sandbox: Sandbox, path: Path, entry: str, conf: cfg.ConfigOpts, package: Path) -> Worker:
+    """A worker that serves a source file or the folder of a package.
+
+    ``package``: a path where nothing is yet, for the copy that the worker runs from.
+
+    :raises errors.BadRequest: there is no such file, or its language is not known
+    :raises funcflow.sandboxes.base.SandboxError: this machine cannot run it
+    """
+    if not path.exists():
+        raise errors.BadRequest(f"there is no {path}")
+    language = _language(path, entry)
+    if path.is_dir():
+        shutil.copytree(path, package, symlinks=True)
+    else:
+        package.mkdir()
+        shutil.copy(path, package)
+    revision = _revision(entry, conf)
+    return sandbox.start(
+        WorkerSpec(revision=revision, language=language, trusted=True, package=package)
+    )
 
 
 def _language(path: Path, entry: str) -> str:
@@ -91,7 +109,8 @@ def _revision(entry: str, conf: cfg.ConfigOpts) -> models.Revision:
     )
 
 
-def _request(path: Path, input: Any, revision: models.Revision, conf: cfg.ConfigOpts) -> Request:
+def request(path: Path, input: Any, conf: cfg.ConfigOpts, timeout: float | None = None) -> Request:
+    """One call of what is in ``path``; ``timeout`` in seconds, None: the configured default."""
     return Request(
         execution_id=ids.new(),
         input=input,
@@ -99,7 +118,7 @@ def _request(path: Path, input: Any, revision: models.Revision, conf: cfg.Config
         function_version=models.LATEST,
         request_id=None,
         traceparent=None,
-        timeout=revision.limits.timeout,
+        timeout=float(conf.limits.default_timeout) if timeout is None else timeout,
         result_limit=conf.sandbox.result_limit,
         log_limit=conf.sandbox.log_limit,
     )

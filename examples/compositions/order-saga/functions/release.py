@@ -1,0 +1,2 @@
+def handler(event, context):
+    print("back on the shelf:", event["reservation"])

@@ -1,0 +1,2 @@
+def handler(event, context):
+    return {"id": "job-1", "status": "new", "needs": event["needs"]}

@@ -1,0 +1,103 @@
+"""One state of a definition alone; used by ``funcflow composition test-state``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from funcflow.cli import checks, faults, local_functions
+from funcflow.cli.following import Follower
+from funcflow.cli.local_run import NotLocal
+from funcflow.compositions import trial
+from funcflow.compositions.commands import RunTask
+from funcflow.compositions.definition import Definition
+from funcflow.compositions.expressions.base import MISSING
+from funcflow.compositions.resources import Pattern
+from funcflow.compositions.work import CallFunction
+
+
+def tried(
+    definition: Definition,
+    args: argparse.Namespace,
+    input: Any,
+    variables: Mapping[str, Any],
+    write: Callable[[str], object],
+) -> dict[str, Any]:
+    """Try ``args.state``; what came of it, with AWS's names.
+
+    ``write`` gets what a function prints.
+    """
+    state = definition.states.get(args.state)
+    if state is None:
+        names = ", ".join(definition.states)
+        raise faults.ClientError(f"there is no state {args.state!r}", hint=f"There are: {names}.")
+    try:
+        asked = trial.Trial(
+            state=state, input=input, variables=variables, mock=_mock(args), around=_AROUND
+        )
+        attempt = trial.Attempt(asked, time.time())
+    except trial.BadTrial as exc:
+        raise faults.ClientError(str(exc)) from exc
+    if attempt.request is not None:
+        _answer(attempt, attempt.request, args, write)
+    assert attempt.result is not None
+    return _shown(attempt.result, inspect=args.inspect)
+
+
+_AROUND = {
+    "Execution": {"Id": "local", "Name": "local", "RoleArn": "", "RedriveCount": 0},
+    "StateMachine": {"Id": "local", "Name": "local"},
+}
+
+
+def _mock(args: argparse.Namespace) -> trial.Mock | None:
+    failed = args.mock_error is not None or args.mock_cause is not None
+    if args.mock is None and not failed:
+        return None
+    try:
+        result = MISSING if args.mock is None else json.loads(args.mock)
+    except ValueError as exc:
+        raise faults.ClientError(f"--mock is not JSON: {exc}", hint="Quote a text twice.") from exc
+    return trial.Mock(result, failed, args.mock_error, args.mock_cause)
+
+
+def _answer(
+    attempt: trial.Attempt,
+    request: RunTask,
+    args: argparse.Namespace,
+    write: Callable[[str], object],
+) -> None:
+    """Do the task's work here."""
+    wanted = request.work
+    if not isinstance(wanted, CallFunction) or request.resource.pattern is Pattern.TOKEN:
+        raise NotLocal(
+            f"State {request.state!r} asks for {request.resource.text}, which only a server has",
+            hint="Say with --mock or --mock-error how it ends.",
+        )
+    if args.functions is None:
+        raise faults.ClientError(
+            f"state {request.state!r} calls function {wanted.name!r}",
+            hint="Name the folder it is in with --functions, or its result with --mock.",
+        )
+    conf = checks.configuration(args)
+    timeout = args.timeout if request.timeout is None else request.timeout
+    follower = Follower(write)
+    with local_functions.LocalFunctions(args.functions, conf, follower.printed, timeout) as here:
+        call = local_functions.Call(wanted.name, wanted.payload)
+        attempt.answer(here.answer(call, request.id, time.time))
+
+
+def _shown(result: trial.Result, *, inspect: bool) -> dict[str, Any]:
+    answer: dict[str, Any] = {"status": result.status}
+    if result.output is not MISSING:
+        answer["output"] = result.output
+    named = (("error", result.error), ("cause", result.cause), ("nextState", result.next_state))
+    answer |= {name: value for name, value in named if value is not None}
+    if result.variables:
+        answer["variables"] = dict(result.variables)
+    if inspect:
+        answer["inspectionData"] = dict(result.inspection)
+    return answer
