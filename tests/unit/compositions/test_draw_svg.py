@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+import pytest
+
+from funcflow.compositions.compile import parse
+from funcflow.compositions.draw_svg import svg
+from tests.unit.compositions.machines import Maker
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def texts(picture: str) -> list[str]:
+    return [found.text or "" for found in ElementTree.fromstring(picture).iter(f"{SVG}text")]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_every_state_of_any_definition_is_in_the_picture(seed: int) -> None:
+    definition = parse(Maker(seed).definition())
+    picture = svg(definition)
+    shown = texts(picture)
+    assert {name: shown.count(name) for name in definition.states} == dict.fromkeys(
+        definition.states, 1
+    )
+    assert picture == svg(definition)
+
+
+def test_names_are_text_and_nothing_else() -> None:
+    name = "<script>&\"'"
+    picture = svg(parse({"StartAt": name, "States": {name: {"Type": "Succeed"}}}))
+    assert texts(picture) == [name, "Succeed"]
+
+
+def test_a_way_has_its_kind_and_its_label() -> None:
+    task = {"Type": "Task", "Resource": "f", "Catch": [{"ErrorEquals": ["Boom"], "Next": "B"}]}
+    states = {"A": {**task, "End": True}, "B": {"Type": "Fail"}}
+    picture = svg(parse({"StartAt": "A", "States": states}))
+    ways = [way.get("marker-end") for way in ElementTree.fromstring(picture).iter(f"{SVG}path")]
+    assert ways.count("url(#catch)") == 1
+    assert ways.count("url(#next)") == 3
+    assert "Boom" in texts(picture)
