@@ -93,24 +93,24 @@ def ended(url: str, execution_id: str) -> Any:
 
 
 def backlog(sizes: list[int]) -> list[measure.Figures]:
-    """Cost per job of draining backlogs of growing size that were accepted without a
-    conductor. The curve must be flat."""
+    """Backlogs of growing size: accepted while there is no conductor, then drained by one.
+    What a job costs must not grow with the size."""
     rows = []
     with spread() as it:
         embedded.deploy(it.url)
         (conductor,) = it.cluster.conductors
+        others = [pid for pid in it.pids if pid != conductor.pid]
         for size in sizes:
             conductor.stop()
-            load.post(f"{it.url}/v1/executions", size, 16, {**embedded.BODY, "sync": False})
+            body = {**embedded.BODY, "sync": False}
+            with measure.Stopwatch([os.getpid(), *others]) as watch:
+                times = load.post(f"{it.url}/v1/executions", size, 16, body)
+            name = f"accept {size:,}"
+            rows.append(measure.figures(name, times, sum(times) / 16, watch.cpu))
             conductor.start()
-            pids = [part.pid for part in (conductor,) if part.pid]
+            pids = [*others, *([conductor.pid] if conductor.pid else [])]
             with measure.Stopwatch(pids) as watch:
                 wait_drained(it.url)
-            rows.append(
-                measure.Figures(
-                    name=f"drain a backlog of {size:,}",
-                    rate=size / watch.seconds,
-                    cpu=watch.cpu / size,
-                )
-            )
+            rate, cpu = size / watch.seconds, watch.cpu / size
+            rows.append(measure.Figures(name=f"drain {size:,}", rate=rate, cpu=cpu))
     return rows

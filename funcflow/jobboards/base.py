@@ -132,10 +132,11 @@ class Board(Protocol):
         """Execution ids of all jobs on the shard, claimed or not; asks the server."""
 
     def depth(self, shard: int | None = None) -> int:
-        """Jobs on the shard (all shards), claimed or not, as far as known here.
+        """Jobs on the shard (all shards) that wait to be claimed, as far as known here.
 
-        Exact for watched shards; elsewhere, and for posters, a count at most half a second
-        old plus what was posted from here since. Cheap; no round trip for the caller.
+        Elsewhere than on watched shards, and for posters, a count at most half a second old
+        plus what was posted from here since; claimed jobs may be in it. No round trip for the
+        caller.
         """
 
     def join(self, member: Member) -> None:

@@ -41,7 +41,18 @@ def test_post_wakes_the_member_and_shows_oldest_first(place: boards.Place) -> No
     waiting.until(lambda: member.waiting() == tickets, what="all 20, oldest first")
     assert member.depth() == 20
     assert sum(member.depth(shard) for shard in range(member.shards)) == 20
-    assert poster.depth() == 0
+    waiting.until(lambda: poster.depth() == 20, what="the poster to know how many there are")
+
+
+def test_a_poster_learns_that_there_is_room_again(place: boards.Place) -> None:
+    """It keeps a shard from growing without bound, so it must see it shrink as well."""
+    member, poster = place.board(), place.board(serve=False)
+    tickets = boards.tickets(30)
+    poster.post(tickets)
+    assert poster.depth() >= 30
+    boards.see(member, tickets)
+    member.consume(member.claim(tickets))
+    waiting.until(lambda: poster.depth() == 0, what="the poster to see an empty board")
 
 
 def test_posting_twice_leaves_one_job(place: boards.Place) -> None:

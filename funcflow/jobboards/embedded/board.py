@@ -157,9 +157,7 @@ class EmbeddedBoard:
         return {row[0] for row in rows}
 
     def depth(self, shard: int | None = None) -> int:
-        shared, session = self._open()
-        if not session.serve:
-            return 0
+        shared, _ = self._open()
         return shared.waiting.depth(range(self.shards) if shard is None else [shard])
 
     def join(self, member: base.Member) -> None:

@@ -17,6 +17,7 @@ from funcflow import errors
 from funcflow.jobboards import base, tickets
 from funcflow.jobboards.zookeeper import batcher as zookeeper_batcher
 from funcflow.jobboards.zookeeper import crowd as zookeeper_crowd
+from funcflow.jobboards.zookeeper import depths as zookeeper_depths
 from funcflow.jobboards.zookeeper import holds as zookeeper_holds
 from funcflow.jobboards.zookeeper import layout as zookeeper_layout
 from funcflow.jobboards.zookeeper import link as zookeeper_link
@@ -44,6 +45,7 @@ class ZookeeperBoard:
         self._watcher = zookeeper_watcher.Watcher(self._link)
         self._crowd = zookeeper_crowd.Crowd(self._link, self._layout, self._members_changed)
         self._shards = zookeeper_shards.Shards(self.shards, self._layout, self._watcher)
+        self._depths = zookeeper_depths.Depths(self._link, self._layout)
         self._listener = base.Listener()
         self._serve = False
         self._started = False
@@ -98,6 +100,8 @@ class ZookeeperBoard:
 
     def post(self, tickets_: Sequence[base.Ticket]) -> None:
         self._run([steps.Post(self._layout.job(ticket), ticket) for ticket in tickets_])
+        for ticket in tickets_:
+            self._depths.posted(self.shard_of(ticket.function_id), 1)
 
     def post_claimed(self, tickets_: Sequence[base.Ticket]) -> list[base.Claim]:
         if not tickets_:
@@ -229,7 +233,10 @@ class ZookeeperBoard:
             return [reply.get(timeout=zookeeper_link.PATIENCE) for reply in replies]
 
     def depth(self, shard: int | None = None) -> int:
-        return self._shards.depth(self._shards.watched() if shard is None else [shard])
+        watched = self._shards.watched()
+        asked = range(self.shards) if shard is None else [shard]
+        known = self._shards.depth([each for each in asked if each in watched])
+        return known + sum(self._depths.of(each) for each in asked if each not in watched)
 
     # Members
 
