@@ -177,12 +177,27 @@ class Service(abc.ABC):
             self._process = None
 
     def pause(self) -> None:
-        """Stop it from running, as a long garbage collection or a frozen machine would."""
+        """Stop it from running, as a long garbage collection or a frozen machine would.
+
+        The kernel stops a process thread by thread; returns when the last one stands still.
+        """
         self._signal(signal.SIGSTOP)
+        deadline = time.monotonic() + self.patience
+        while self._runs():
+            if time.monotonic() > deadline:
+                raise ServiceError(f"{self.name} does not stop")
+            time.sleep(0.005)
 
     def resume(self) -> None:
         """Let a paused server run on."""
         self._signal(signal.SIGCONT)
+
+    def _runs(self) -> bool:
+        """Whether any thread of the process is not stopped."""
+        stats = (path.read_text() for path in Path(f"/proc/{self.pid}/task").glob("*/stat"))
+        with contextlib.suppress(OSError):  # a thread ended while we looked
+            return any(stat.rpartition(")")[2].split()[0] not in "TZX" for stat in stats)
+        return bool(self.pid)
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process and self.pid:
