@@ -55,6 +55,20 @@ def from_name(name: str) -> base.Ticket | None:
         return None
 
 
+def job_name(ticket: base.Ticket) -> str:
+    """What TaskFlow's tools show as the job's name."""
+    return "compose" if ticket.kind == "composition" else "invoke"
+
+
+def details(ticket: base.Ticket) -> dict[str, str]:
+    """What TaskFlow's tools show as the job's details."""
+    return {
+        "execution_id": ticket.execution_id,
+        "project_id": ticket.project_id,
+        f"{ticket.kind}_id": ticket.function_id,
+    }
+
+
 def check(ticket: base.Ticket) -> base.Ticket:
     """The ticket itself.
 
