@@ -174,6 +174,34 @@ SANDBOX = [
     cfg.StrOpt("node", default="node", help="Interpreter of Node.js functions."),
 ]
 
+COMPOSITIONS = [
+    cfg.IntOpt(
+        "held",
+        default=1000,
+        min=1,
+        help="Executions of compositions one conductor holds in memory at the same time. Those "
+        "that only wait are parked in the database and do not count.",
+    ),
+    cfg.IntOpt(
+        "payload_limit",
+        default=256 * 1024,
+        min=1024,
+        help="Bytes of one input, output or result of a state.",
+    ),
+    cfg.IntOpt(
+        "inline_limit",
+        default=256 * 1024,
+        min=1024,
+        help="Bytes of a text kept in the database; longer ones go to the store.",
+    ),
+    cfg.FloatOpt(
+        "park_after",
+        default=5.0,
+        min=0.0,
+        help="Seconds an execution must have to wait at least to be parked.",
+    ),
+]
+
 LIMITS = [
     cfg.IntOpt("min_cpu", default=100, help="Millicpu."),
     cfg.IntOpt("max_cpu", default=4000, help="Millicpu."),
@@ -197,6 +225,7 @@ GROUPS: dict[str, Any] = {
     "jobboard": JOBBOARD,
     "conductor": CONDUCTOR,
     "sandbox": SANDBOX,
+    "compositions": COMPOSITIONS,
     "limits": LIMITS,
 }
 
