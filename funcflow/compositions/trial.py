@@ -10,12 +10,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from funcflow.compositions import failures, handling, settings, signals
+from funcflow.compositions import failures, handling, settings, signals, trial_mocks
 from funcflow.compositions import states_simple as simple
 from funcflow.compositions import states_task as tasks
 from funcflow.compositions.advance import RUN
 from funcflow.compositions.commands import RunTask, StartTimer
-from funcflow.compositions.definition import AnyState, Definition, Machine, Map, Parallel, Pass
+from funcflow.compositions.definition import (
+    AnyState,
+    Definition,
+    Machine,
+    Map,
+    Parallel,
+    Pass,
+    Task,
+)
 from funcflow.compositions.execution import FAILED, SUCCEEDED, Execution, Frame
 from funcflow.compositions.expressions.base import MISSING, Value
 from funcflow.compositions.failures import Failure
@@ -40,6 +48,8 @@ class Mock:
     failed: bool = False
     error: str | None = None
     cause: str | None = None
+    #: How closely ``result`` is compared with what the service would answer.
+    validation: trial_mocks.Mode = "STRICT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,3 +292,7 @@ def _check(trial: Trial) -> None:
         raise BadTrial(
             "Mocked result must contain the same number of items as number of Parallel branches."
         )
+    if isinstance(state, Task):
+        wrong = trial_mocks.problem(state.resource, mock.result, mock.validation)
+        if wrong is not None:
+            raise BadTrial(wrong)

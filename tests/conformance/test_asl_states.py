@@ -75,6 +75,7 @@ def mock_of(data: dict[str, Any]) -> Mock:
         failure is not None,
         (failure or {}).get("error"),
         (failure or {}).get("cause"),
+        data.get("fieldValidationMode", "STRICT"),
     )
 
 
