@@ -53,7 +53,7 @@ class Cancelled(Exception):
 class Request:
     method: str
     url: str
-    #: In order; Host, Content-Length and Connection are added.
+    #: In order; Host, Accept-Encoding, Content-Length and Connection are added.
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
 
@@ -277,7 +277,8 @@ def _exchange(
 ) -> Response:
     connection = http.client.HTTPConnection(target.host, target.port)
     connection.sock = _Wire(sock, deadline)  # All that is used of a socket.
-    headers = [("Host", target.named), *request.headers, ("Connection", "close")]
+    headers = [("Host", target.named), *request.headers]
+    headers += [("Accept-Encoding", "identity"), ("Connection", "close")]
     if request.body is not None:
         headers.append(("Content-Length", str(len(request.body))))
     try:

@@ -56,6 +56,7 @@ def test_a_call_says_what_it_is_told_and_no_more(server: Server) -> None:
     assert asked.headers == {
         "host": f"name.test:{server.port}",
         "x-a": "b",
+        "accept-encoding": "identity",
         "connection": "close",
         "content-length": "4",
     }
