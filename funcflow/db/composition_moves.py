@@ -8,24 +8,19 @@ nothing. Each operation may be applied again.
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar, TypeVar
+import functools
+import json
+from collections.abc import Sequence
+from typing import ClassVar
 
 from funcflow import models
-from funcflow.db import group
-from funcflow.states import CompositionState
+from funcflow.compositions import signals as core
+from funcflow.db import admission, bulk, composition_inbox, group, lives, logs
+from funcflow.db import composition_rows as rows
+from funcflow.db.rows import clean
+from funcflow.states import CompositionState as State
 
-T = TypeVar("T")
-
-
-class OnComposition(group.Op[T]):
-    """An operation on the one composition execution ``id``."""
-
-    __slots__ = ()
-    id: str
-
-    @property
-    def key(self) -> str | None:
-        return self.id
+Move = functools.partial(lives.Move, rows.LIFE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -35,7 +30,11 @@ class Stay:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Park:
-    """Nobody holds it until ``wake_at``, or until its inbox gets an entry (None: only then)."""
+    """Nobody holds it until ``wake_at``, or until its inbox gets an entry (None: only then).
+
+    It may be woken, and its job be posted, before its old job is consumed: whoever consumed
+    that looks afterwards (``queued_among``) and posts again.
+    """
 
     wake_at: float | None = None
 
@@ -44,10 +43,14 @@ class Park:
 class Settle:
     """It ended. ``output``: JSON text or a reference."""
 
-    state: CompositionState
+    state: State
     output: str | None = None
     error: str | None = None
     cause: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.state not in _SETTLE.targets:
+            raise ValueError(f"{self.state} is no outcome of a run")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,19 +62,82 @@ class Appended:
     deliveries: int
 
 
+_CLAIM = "AND e.epoch = v.epoch AND e.owner = v.owner"
+_FITS = (
+    f"{_CLAIM} AND e.sequence = v.sequence - v.logged"
+    " AND e.consumed = v.consumed - v.taken AND e.deliveries >= v.consumed"
+)
+_GROWTH = (
+    "sequence = v.sequence, consumed = v.consumed, paused = v.paused, redrives = v.redrives,"
+    " attempts = 0, updated_at = v.now"
+)
+_GROWN = {
+    "epoch": "int",
+    "owner": "text",
+    "sequence": "int",
+    "logged": "int",
+    "consumed": "int",
+    "taken": "int",
+    "paused": "bool",
+    "redrives": "int",
+    "now": "real",
+}
+_STAY = bulk.Statement(
+    f"UPDATE composition_executions AS e SET {_GROWTH} FROM v"  # noqa: S608
+    f" WHERE e.id = v.id AND e.state = 'running' {_FITS} RETURNING e.id, e.state, e.deliveries",
+    id="text",
+    **_GROWN,
+)
+_PARK = Move(
+    State.RUNNING,
+    State.WAITING,
+    f"{_GROWTH}, posted = FALSE, owner = NULL, wake_at = v.wake_at",
+    f"{_FITS} AND e.deliveries = v.consumed",
+    more="deliveries",
+    **_GROWN,
+    wake_at="real",
+)
+_SETTLE = Move(
+    State.RUNNING,
+    None,
+    f"{_GROWTH}, output = v.output, error = v.error, cause = v.cause, reason = NULL,"
+    " finished_at = v.now",
+    _FITS,
+    more="deliveries",
+    **_GROWN,
+    state="text",
+    output="text",
+    error="text",
+    cause="text",
+)
+_LOG = bulk.Statement(
+    "INSERT INTO composition_signals AS e (execution_id, number, text)"
+    " SELECT v.execution_id, v.number, v.text FROM v WHERE true",
+    execution_id="text",
+    number="int",
+    text="text",
+)
+_TAKE = bulk.Statement(
+    "DELETE FROM composition_inbox AS e USING v"
+    " WHERE e.execution_id = v.execution_id AND e.number <= v.number",
+    execution_id="text",
+    number="int",
+)
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Append(OnComposition[Appended | None]):
+class Append(rows.OnComposition[Appended | None]):
     """Signals for the log, taken from the inbox or not, and what becomes of the execution.
 
     None: another claim holds it, it ended, or ``first`` and ``consumed`` do not continue the
-    row (read it again). Nothing is written then. An append with signals resets the attempts. A
-    settled child tells its parent's inbox. Applied again it answers as the first time.
+    row (read it again). Nothing is written then. An append resets the attempts. A settled child
+    tells its parent's inbox. Applied again it answers as the first time.
 
-    ``first``: number of the first of ``signals`` (JSON texts or references), or, without any, of
-    the next: the row's ``sequence`` + 1. ``consumed``: entries taken from the inbox altogether,
-    these ``taken`` included; they are deleted. ``records``: settled function executions that
-    ran on the way, to be shown as rows of their own, with ``logs`` as (execution id, chunks).
-    ``paused`` and ``redrives``: as they are after the signals.
+    ``first``: number of the first of ``signals`` (JSON in ASCII, or references), or, without
+    any, of the next: the row's ``sequence`` + 1. ``consumed``: entries taken from the inbox
+    altogether, these ``taken`` included; they are deleted. ``records``: settled function
+    executions that ran on the way, to be shown as rows of their own, with ``logs`` as
+    (execution id, chunks). ``paused`` and ``redrives``: as they are after the signals.
     """
 
     rank: ClassVar[int] = 140
@@ -89,9 +155,132 @@ class Append(OnComposition[Appended | None]):
     redrives: int
     now: float
 
+    @property
+    def ends(self) -> bool:
+        return isinstance(self.then, Settle)
+
+    @property
+    def weight(self) -> int:
+        return rows.weight(self.signals) + len(self.records)
+
+    @property
+    def sequence(self) -> int:
+        """Of the row afterwards."""
+        return self.first + len(self.signals) - 1
+
+    def source(self) -> bulk.Row:
+        grown = (
+            self.id,
+            self.epoch,
+            self.owner,
+            self.sequence,
+            len(self.signals),
+            self.consumed,
+            self.taken,
+            self.paused,
+            self.redrives,
+            self.now,
+        )
+        match self.then:
+            case Settle(state=state, output=output, error=error, cause=cause):
+                said = (None if text is None else clean(text) for text in (output, error, cause))
+                return (*grown, state.value, *said)
+            case Park(wake_at=wake_at):
+                return (*grown, wake_at)
+            case _:
+                return grown
+
+    def took(self, now: models.CompositionExecution) -> bool:
+        grown = (now.epoch, now.sequence, now.consumed)
+        if grown != (self.epoch, self.sequence, self.consumed):
+            return False
+        if now.state is State.RUNNING:
+            return now.owner == self.owner and not self.ends
+        if isinstance(self.then, Settle):
+            return now.state is self.then.state
+        return isinstance(self.then, Park) and now.state in (State.WAITING, State.QUEUED)
+
+    @classmethod
+    def apply(cls, batch: group.Batch, ops: Sequence[Append]) -> list[Appended | None]:
+        rows.hold(batch)
+        done = _grow(batch, ops)
+        new = [op for op in ops if op.id in done]
+        _write(batch, new)
+        left = [op for op in ops if op.id not in done]
+        if left:
+            done |= _took_before(batch, left)
+        return [done.get(op.id) for op in ops]
+
+
+def _grow(batch: group.Batch, ops: Sequence[Append]) -> dict[str, Appended]:
+    """Move the rows; the answers of those that fit, by id."""
+    ends = [op.source() for op in ops if isinstance(op.then, Settle)]
+    parks = [op for op in ops if isinstance(op.then, Park)]
+    parked = _PARK.run(batch, [op.source() for op in parks])
+    done = {key: Appended(True, row[-1]) for key, row in parked.items()}
+    done |= {key: Appended(False, row[-1]) for key, row in _SETTLE.run(batch, ends).items()}
+    # Who has unread entries cannot park, and stays.
+    width = len(_GROWN) + 1
+    stays = [op.source()[:width] for op in ops if not op.ends and op.id not in parked]
+    for key, _, deliveries in _STAY.run(batch.cursor, batch.dialect, stays):
+        done[key] = Appended(False, deliveries)
+    return done
+
+
+def _took_before(batch: group.Batch, ops: Sequence[Append]) -> dict[str, Appended]:
+    """The answers of those that an earlier try of the same batch has written."""
+    done = {}
+    for op, row in zip(ops, rows.looks.again(batch, ops, {}), strict=True):
+        if row is not None and _logged(batch, op):
+            now = rows.to_execution(row)
+            parked = now.state is not State.RUNNING and not op.ends
+            done[op.id] = Appended(parked, now.deliveries)
+    return done
+
+
+def _logged(batch: group.Batch, op: Append) -> bool:
+    """Whether the log ends with the very signals of the operation."""
+    mark = "%s" if batch.dialect == "postgresql" else "?"
+    batch.cursor.execute(
+        "SELECT text FROM composition_signals"
+        f" WHERE execution_id = {mark} AND number >= {mark} ORDER BY number",
+        (op.id, op.first),
+    )
+    return tuple(row[0] for row in batch.cursor.fetchall()) == op.signals
+
+
+def _write(batch: group.Batch, ops: Sequence[Append]) -> None:
+    """What goes with the moves: the log, what is taken from the inbox, records."""
+    cursor, dialect = batch.cursor, batch.dialect
+    signals = [
+        (op.id, number, text) for op in ops for number, text in enumerate(op.signals, op.first)
+    ]
+    _LOG.run(cursor, dialect, signals)
+    _TAKE.run(cursor, dialect, [(op.id, op.consumed) for op in ops if op.taken])
+    admission.record(batch, [record for op in ops for record in op.records])
+    logs.write(batch, (chunks for op in ops for chunks in op.logs))
+    outputs = ((op.id, op.then.output) for op in ops if isinstance(op.then, Settle))
+    rows.keep_payloads(batch, ((key, text) for key, _, text in signals))
+    rows.keep_payloads(batch, outputs)
+
+
+_REQUEUE = Move(
+    State.RUNNING,
+    State.QUEUED,
+    "posted = FALSE, wake_at = v.not_before, reason = v.reason, owner = NULL, updated_at = v.now,"
+    " attempts = CASE WHEN e.attempts > v.given_back THEN e.attempts - v.given_back ELSE 0 END",
+    _CLAIM,
+    epoch="int",
+    owner="text",
+    not_before="real",
+    reason="text",
+    given_back="int",
+    now="real",
+)
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Requeue(OnComposition[bool]):
+class Requeue(rows.OnComposition[bool]):
     """The holder gives it back until ``not_before``; it needs a new job then.
     ``count_attempt`` False gives the attempt back. False: another claim holds it, or it ended."""
 
@@ -104,9 +293,27 @@ class Requeue(OnComposition[bool]):
     count_attempt: bool = True
     now: float
 
+    def source(self) -> bulk.Row:
+        back = 0 if self.count_attempt else 1
+        return (self.id, self.epoch, self.owner, self.not_before, self.reason, back, self.now)
+
+    def took(self, now: models.CompositionExecution) -> bool:
+        return now.state is State.QUEUED and now.epoch == self.epoch
+
+    @classmethod
+    def apply(cls, batch: group.Batch, ops: Sequence[Requeue]) -> list[bool]:
+        rows.hold(batch)
+        return [row is not None for row in rows.looks.apply(batch, ops, _REQUEUE)]
+
+
+_BURY = "reason = v.reason, updated_at = v.now"
+_BURIED = {"epoch": "int", "owner": "text", "reason": "text", "now": "real"}
+_BURY_QUEUED = Move(State.QUEUED, State.DEAD, _BURY, "AND v.epoch IS NULL", **_BURIED)
+_BURY_RUNNING = Move(State.RUNNING, State.DEAD, _BURY, _CLAIM, **_BURIED)
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Bury(OnComposition[bool]):
+class Bury(rows.OnComposition[bool]):
     """Dead-letter it: what runs under this claim or, without a claim, what is queued. Its
     parent is told."""
 
@@ -117,12 +324,72 @@ class Bury(OnComposition[bool]):
     reason: str
     now: float
 
+    @property
+    def ends(self) -> bool:
+        return True
+
+    def source(self) -> bulk.Row:
+        return (self.id, self.epoch, self.owner, self.reason, self.now)
+
+    def took(self, now: models.CompositionExecution) -> bool:
+        if now.state is not State.DEAD or now.reason != self.reason:
+            return False
+        return now.updated_at == self.now or now.epoch == self.epoch
+
+    @classmethod
+    def apply(cls, batch: group.Batch, ops: Sequence[Bury]) -> list[bool]:
+        rows.hold(batch)
+        done = rows.looks.apply(batch, ops, _BURY_QUEUED, _BURY_RUNNING)
+        return [row is not None for row in done]
+
+
+_AGAIN = (
+    "attempts = 0, reason = NULL, posted = FALSE, owner = NULL, wake_at = v.now, updated_at = v.now"
+)
+_REDRIVES = {
+    state: Move(
+        state,
+        State.QUEUED,
+        f"{_AGAIN}, output = NULL, error = NULL, cause = NULL, finished_at = NULL",
+        now="real",
+    )
+    for state in (State.FAILED, State.TIMED_OUT, State.ABORTED)
+}
+_REVIVE = Move(State.DEAD, State.QUEUED, _AGAIN, now="real")
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Redrive(OnComposition[bool]):
+class Redrive(rows.OnComposition[bool]):
     """Queue again what ended without success, with ``Redriven`` in its inbox, or a dead letter
     as it was. It needs a new job. False: it is neither, or unknown."""
 
     rank: ClassVar[int] = 190
     id: str
     now: float
+
+    def source(self) -> bulk.Row:
+        return (self.id, self.now)
+
+    def took(self, now: models.CompositionExecution) -> bool:
+        return now.state is State.QUEUED and now.updated_at == self.now
+
+    @classmethod
+    def apply(cls, batch: group.Batch, ops: Sequence[Redrive]) -> list[bool]:
+        rows.hold(batch)
+        states = rows.states_of(batch, [op.id for op in ops])
+        done = _REVIVE.run(batch, _in_state(ops, states, State.DEAD))
+        for state, move in _REDRIVES.items():
+            moved = move.run(batch, _in_state(ops, states, state))
+            done |= moved
+            letters = {op.id: [_redriven(op.now)] for op in ops if op.id in moved}
+            if letters:
+                composition_inbox.deliver(batch, letters, ops[0].now)
+        return [row is not None for row in rows.looks.again(batch, ops, done)]
+
+
+def _in_state(ops: Sequence[Redrive], states: dict[str, str], state: State) -> list[bulk.Row]:
+    return [op.source() for op in ops if states.get(op.id) == state]
+
+
+def _redriven(now: float) -> str:
+    return json.dumps(core.dump(core.Redriven(time=now)))
