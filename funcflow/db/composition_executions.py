@@ -150,14 +150,17 @@ def list_(
 
 _SIGNALS = sa.text(
     "SELECT text FROM composition_signals"
-    " WHERE execution_id = :id AND number > :after ORDER BY number"
+    " WHERE execution_id = :id AND number > :after ORDER BY number LIMIT :limit"
 )
+_EVERY = 2**31 - 1
 
 
-def signals(connection: sa.Connection, execution_id: str, after: int = 0) -> list[str]:
-    """The log from number ``after`` + 1 on: JSON texts or references."""
-    found = connection.execute(_SIGNALS, {"id": execution_id, "after": after})
-    return list(found.scalars())
+def signals(
+    connection: sa.Connection, execution_id: str, after: int = 0, limit: int = _EVERY
+) -> list[str]:
+    """The log from number ``after`` + 1 on: JSON texts or references, at most ``limit``."""
+    asked = {"id": execution_id, "after": after, "limit": limit}
+    return list(connection.execute(_SIGNALS, asked).scalars())
 
 
 _INBOX = sa.text(
