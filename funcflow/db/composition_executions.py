@@ -15,16 +15,8 @@ from funcflow.db import composition_rows as rows
 from funcflow.db import composition_tables, keys, listing, turns
 from funcflow.db.composition_admission import Insert, Inserted, Remove, Start, Unpost, Wake
 from funcflow.db.composition_inbox import Deliver, Delivered, Entry, Heartbeat
-from funcflow.db.composition_moves import (
-    Append,
-    Appended,
-    Bury,
-    Park,
-    Redrive,
-    Requeue,
-    Settle,
-    Stay,
-)
+from funcflow.db.composition_log import Append, Appended, Park, Settle, Stay
+from funcflow.db.composition_moves import Bury, Redrive, Requeue
 from funcflow.db.composition_retention import Discard, PurgeSettled
 from funcflow.states import CompositionState
 
