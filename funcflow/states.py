@@ -127,6 +127,18 @@ COMPOSITION_TRANSITIONS: dict[tuple[CompositionState, CompositionState], str] = 
     (CompositionState.DEAD, CompositionState.QUEUED): "somebody redrove the dead letter",
 }
 
+#: AWS's words (``status``), which clients of compositions read.
+COMPOSITION_STATUS: dict[CompositionState, str] = {
+    CompositionState.QUEUED: "RUNNING",
+    CompositionState.RUNNING: "RUNNING",
+    CompositionState.WAITING: "RUNNING",
+    CompositionState.SUCCEEDED: "SUCCEEDED",
+    CompositionState.FAILED: "FAILED",
+    CompositionState.TIMED_OUT: "TIMED_OUT",
+    CompositionState.ABORTED: "ABORTED",
+    CompositionState.DEAD: "FAILED",
+}
+
 
 def composition_allowed(before: CompositionState, after: CompositionState) -> bool:
     """Whether the table of compositions has the move."""

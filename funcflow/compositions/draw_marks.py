@@ -50,18 +50,23 @@ class Mark:
 
 
 def marks(
-    visits: Iterable[Visit], now: float, children: Mapping[str, Mapping[Outcome, int]] | None = None
+    visits: Iterable[Visit], now: float, runs: Mapping[str, Mapping[Outcome, int]] | None = None
 ) -> dict[str, Mark]:
     """Name of state -> its mark; states that were not visited have none.
 
-    ``now``: until when what still runs has run. ``children``: of distributed Maps, how many
-    of their child executions stand how, by the Map's name.
+    ``now``: until when what still runs has run. ``runs``: by Map Run, how many of its child
+    executions stand how.
     """
     found: dict[str, list[Visit]] = {}
     for visit in visits:
         found.setdefault(visit.name, []).append(visit)
-    inside = children or {}
-    return {name: _mark(of_it, now, inside.get(name, {})) for name, of_it in found.items()}
+    marked = {}
+    for name, of_it in found.items():
+        children: Counter[Outcome] = Counter()
+        for visit in of_it:
+            children.update((runs or {}).get(visit.run or "", {}))
+        marked[name] = _mark(of_it, now, children)
+    return marked
 
 
 def _mark(visits: list[Visit], now: float, children: Mapping[Outcome, int]) -> Mark:

@@ -53,6 +53,8 @@ class Visit:
     attempts: list[Attempt] = field(default_factory=list)
     error: str | None = None
     cause: str | None = None
+    #: The Map Run of a distributed Map, whose children are executions of their own.
+    run: str | None = None
     #: Sorts visits as an outline: what is inside below what is around, thread by thread.
     order: tuple[int, ...] = ()
 
@@ -148,6 +150,10 @@ class _Fold:
             self._end(place, event.time, Outcome.FAILED if failed else Outcome.ABORTED)
         elif kind.startswith(("MapState", "ParallelState")):
             return self._group(_around(place, kind=kind), event)
+        elif isinstance(event.details, events.MapRun):
+            place = _around(place, kind="MapState")
+            if place.visit is not None:
+                place.visit.run = event.details.map_run_arn
         elif place.visit is not None:
             _work(place.visit, event)
         return place

@@ -86,6 +86,19 @@ class Result:
     inspection: Mapping[str, Value] = field(default_factory=dict)
     variables: Mapping[str, Value] = field(default_factory=dict)
 
+    def wire(self, *, inspect: bool) -> dict[str, Value]:
+        """As API and command line show it; what there is not is left out."""
+        answer: dict[str, Value] = {"status": self.status}
+        if self.output is not MISSING:
+            answer["output"] = self.output
+        named = (("error", self.error), ("cause", self.cause), ("next_state", self.next_state))
+        answer |= {name: value for name, value in named if value is not None}
+        if self.variables:
+            answer["variables"] = dict(self.variables)
+        if inspect:
+            answer["inspection_data"] = dict(self.inspection)
+        return answer
+
 
 class _Anywhere(Mapping[str, AnyState]):
     """The states of a machine of which only one is known: any target will do."""

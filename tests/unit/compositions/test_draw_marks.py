@@ -44,7 +44,8 @@ def test_many_visits_are_counted() -> None:
 
 
 def test_child_executions_are_counted_at_their_map() -> None:
-    found = marks([visit()], 200, {"A": {Outcome.SUCCEEDED: 9, Outcome.RUNNING: 1}})
+    counts = {"run": {Outcome.SUCCEEDED: 9, Outcome.RUNNING: 1}, "other": {Outcome.FAILED: 1}}
+    found = marks([visit(run="run")], 200, counts)
     assert found["A"].note == "9✓ 1▶ 2.5 s"
     assert found["A"].told.endswith("child executions: 9 succeeded, 1 running")
 

@@ -155,6 +155,17 @@ def test_a_redrive_goes_on_with_the_visits_that_failed() -> None:
     assert len(left.attempts) == 3
 
 
+def test_a_distributed_map_names_its_run() -> None:
+    text = NESTED.replace(
+        "StartAt: Odd?",
+        "ProcessorConfig: {Mode: DISTRIBUTED, ExecutionType: STANDARD}\n      StartAt: Odd?",
+    )
+    found = visits(run(text, [0, 0]).history)
+    assert told(found) == [("Each", Outcome.SUCCEEDED, 3), ("Sorry", Outcome.SUCCEEDED, 0)]
+    assert found[0].run is not None
+    assert "Each" in found[0].run
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_any_history_is_understood(seed: int) -> None:
     """Every state entered is a visit; each that was left has ended; nothing runs at the end."""
