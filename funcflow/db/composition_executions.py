@@ -41,6 +41,7 @@ __all__ = [
     "Stay",
     "Unpost",
     "Wake",
+    "among",
     "by_name",
     "children",
     "counts",
@@ -81,6 +82,13 @@ def get(
     if execution is None or project_id not in (None, execution.project_id):
         raise errors.NotFound(f"there is no execution {execution_id}")
     return execution
+
+
+def among(connection: sa.Connection, ids: Collection[str]) -> list[models.CompositionExecution]:
+    """Those of these that there are, whole, in the order of their ids."""
+    query = sa.text(f"{_SELECT} WHERE id {keys.among(connection)} ORDER BY id")
+    found = connection.execute(query, {"keys": keys.value(connection, ids)})
+    return [rows.to_execution(row) for row in found]
 
 
 def by_name(

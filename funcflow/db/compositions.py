@@ -107,6 +107,16 @@ def resolve(
     return _to_composition(row)
 
 
+def revision(
+    connection: sa.Connection, composition_id: str, number: int
+) -> models.CompositionRevision:
+    """One revision, also of a composition that was deleted since.
+
+    :raises errors.NotFound: unknown, or gone with the last execution that needed it
+    """
+    return revisions.get(connection, composition_id, number)
+
+
 def list_(connection: sa.Connection, query: listing.Query) -> list[models.Composition]:
     """A page of compositions.
 

@@ -38,6 +38,7 @@ __all__ = [
     "Requeue",
     "Settle",
     "Start",
+    "among",
     "by_key",
     "cancelled_among",
     "counts",
@@ -108,6 +109,13 @@ def by_key(connection: sa.Connection, project_id: str, key: str) -> models.Execu
     """The execution made with the key, or None."""
     row = connection.execute(_BY_KEY, {"project_id": project_id, "key": key}).first()
     return None if row is None else rows.to_execution(row)
+
+
+def among(connection: sa.Connection, ids: Collection[str]) -> list[models.Execution]:
+    """Those of these that there are."""
+    query = f"SELECT {rows.SELECT} FROM executions WHERE id {keys.among(connection)}"  # noqa: S608
+    found = connection.execute(sa.text(query), {"keys": keys.value(connection, ids)})
+    return [rows.to_execution(row) for row in found]
 
 
 _t = tables.executions.c
