@@ -12,6 +12,8 @@ import functools
 from collections.abc import Sequence
 from typing import ClassVar
 
+import sqlalchemy as sa
+
 from funcflow import models
 from funcflow.db import admission, bulk, group, lives, logs
 from funcflow.db import composition_rows as rows
@@ -236,18 +238,16 @@ def _took_before(batch: group.Batch, ops: Sequence[Append]) -> dict[str, Appende
     return done
 
 
-_LAST = bulk.Statement(
-    "SELECT text FROM composition_signals WHERE execution_id = (SELECT v.id FROM v)"
-    " AND number >= (SELECT v.first FROM v) ORDER BY number",
-    id="text",
-    first="int",
+_LAST = sa.text(
+    "SELECT text FROM composition_signals"
+    " WHERE execution_id = :id AND number >= :first ORDER BY number"
 )
 
 
 def _logged(batch: group.Batch, op: Append) -> bool:
     """Whether the log ends with the very signals of the operation."""
-    found = _LAST.run(batch.cursor, batch.dialect, [(op.id, op.first)])
-    return tuple(row[0] for row in found) == op.signals
+    found = batch.connection.execute(_LAST, {"id": op.id, "first": op.first})
+    return tuple(found.scalars()) == op.signals
 
 
 def _write(batch: group.Batch, ops: Sequence[Append]) -> None:
