@@ -26,6 +26,7 @@ _FORGET = tuple(
         "composition_inbox",
         "composition_heartbeats",
         "composition_payloads",
+        "approvals",
     )
 )
 

@@ -203,3 +203,21 @@ composition_tallies = sa.Table(
     number("settled"),
     number("dead"),
 )
+
+#: Tasks that wait for a person, or for a worker elsewhere, to look for them here. Gone once
+#: somebody decided, or nobody waits any more.
+approvals = sa.Table(
+    "approvals",
+    metadata,
+    text("execution_id", primary_key=True),
+    key_number("command"),
+    text("project_id"),
+    text("composition_id"),
+    text("kind"),
+    text("name"),
+    text("request"),
+    text("token"),
+    when("asked_at"),
+    when("due_at", nullable=True),
+    sa.Index("ix_approvals_project_id", "project_id", "kind", "asked_at", "execution_id"),
+)
