@@ -31,7 +31,7 @@ def make(files: list[str], host: str | None = None) -> Any:
     conductors = peers.Peers(board, parts.secret(conf))
     submitter = submit.Submitter(conf, database, board, conductors, conductors)
     fanout = parts.Fanout()
-    fanout.submitter = submitter
+    fanout.forgetful = [submitter]
     board.start(fanout, serve=False)
 
     def close() -> None:

@@ -21,7 +21,7 @@ from oslo_config import cfg
 from waitress import server as waitress_server
 
 from funcflow import conf as config
-from funcflow import errors, services, submit
+from funcflow import definitions, errors, services, submit
 from funcflow.api import app
 from funcflow.cmd import parts
 from funcflow.conductor import conductor, endpoint, metrics
@@ -82,11 +82,14 @@ class Server:
         database.transact(lambda conn: runtimes.ensure_defaults(conn, "default"))
         board, store = parts.board(conf), parts.store(conf)
         fanout = parts.Fanout()
-        self._conductor = conductor.Conductor(conf, database, board, parts.sandbox(conf), store)
+        known = definitions.Definitions(conf, database, store)
+        self._conductor = conductor.Conductor(
+            conf, database, board, parts.sandbox(conf), store, known
+        )
         fanout.listeners.append(self._conductor)
         self._closing.append(self._conductor.stop)
         submitter = submit.Submitter(conf, database, board, self._conductor, self._conductor)
-        fanout.submitter = submitter
+        fanout.forgetful = [submitter]
         self._closing.append(submitter.stop)
         address = None
         if conf.jobboard.driver != "embedded":

@@ -1,0 +1,203 @@
+"""A conductor in this process, with what tests of compositions need around it.
+
+Functions run in the ``memory`` sandbox; database and board are real: SQLite and the embedded
+board, or whatever the options name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from oslo_config import cfg
+
+from funcflow import conf as config
+from funcflow import definitions, deploy, ids, models, states
+from funcflow.cmd import parts
+from funcflow.compositions import signals
+from funcflow.compositions.compile import parse
+from funcflow.conductor import conductor
+from funcflow.conductor.compositions.entry import ticket_of
+from funcflow.db import composition_executions as executions
+from funcflow.db import compositions, listing, runtimes, schema
+from funcflow.db import executions as function_executions
+from funcflow.db.engine import Database
+from tests.waiting import until
+
+PROJECT = "project"
+CONTEXT = models.RequestContext(project_id=PROJECT, request_id="request")
+#: Used where a test says nothing else: fast and without walls.
+SANDBOX = {"driver": "memory", "allow_unprotected": True}
+OPEN = states.COMPOSITION_OPEN
+
+
+class Stage:
+    """Database, store and board of one installation, and the conductors on it."""
+
+    def __init__(self, folder: Path, options: Mapping[str, Mapping[str, Any]]) -> None:
+        groups: dict[str, dict[str, object]] = {
+            "default": {"data_dir": str(folder)},
+            "sandbox": SANDBOX,
+            "conductor": {"drain": 5.0, "backoff": 0.05, "sweep_interval": 0.5},
+            "jobboard": {"session_timeout": 2.0},
+        }
+        for name, values in options.items():
+            groups[name] = {**groups.get(name, {}), **values}
+        self.conf: cfg.ConfigOpts = config.load((), **groups)
+        schema.upgrade(config.database_url(self.conf))
+        self.database: Database = parts.database(self.conf)
+        self.database.transact(lambda conn: runtimes.ensure_defaults(conn, PROJECT))
+        self.store = parts.store(self.conf)
+        self.definitions = definitions.Definitions(self.conf, self.database, self.store)
+        self._closing = contextlib.ExitStack()
+        self._deployer = deploy.Deployer(self.conf, self.database, self.store)
+
+    # -- what runs ------------------------------------------------------------------------
+
+    def conductor(self) -> conductor.Conductor:
+        """Another conductor on this installation, ended with the stage."""
+        board = parts.board(self.conf)
+        made = conductor.Conductor(
+            self.conf,
+            self.database,
+            board,
+            parts.sandbox(self.conf),
+            self.store,
+            definitions.Definitions(self.conf, self.database, self.store),
+        )
+        fanout = parts.Fanout()
+        fanout.listeners.append(made)
+        made.start(fanout, None)
+        self._closing.callback(made.stop)
+        self.board = board
+        return made
+
+    def close(self) -> None:
+        self._closing.close()
+        self.database.close()
+
+    # -- what is there --------------------------------------------------------------------
+
+    def function(self, name: str, source: str, **wishes: Any) -> models.Function:
+        wish = deploy.Wish(
+            name=name, source=source, runtime="python3", **{"timeout": 30.0, **wishes}
+        )
+        return self._deployer.create(CONTEXT, wish)
+
+    def composition(
+        self,
+        definition: Mapping[str, Any],
+        type_: models.CompositionType = "STANDARD",
+        name: str | None = None,
+    ) -> models.Composition:
+        text = json.dumps(definition)
+        parse(text, type_)
+        composition_id = ids.new()
+        made = models.Composition(
+            id=composition_id,
+            name=name or f"c-{composition_id}",
+            project_id=PROJECT,
+            created_at=time.time(),
+            revision=models.CompositionRevision(
+                composition_id=composition_id,
+                number=1,
+                project_id=PROJECT,
+                type=type_,
+                definition=text,
+                digest="0" * 64,
+                created_at=time.time(),
+            ),
+        )
+        return self.database.transact(lambda conn: compositions.create(conn, made))
+
+    # -- executions -----------------------------------------------------------------------
+
+    def new(
+        self, composition: models.Composition, input: Any = None, **fields: Any
+    ) -> models.CompositionExecution:
+        """A queued execution that nobody knows of yet."""
+        execution_id = ids.new()
+        made: dict[str, Any] = {
+            "id": execution_id,
+            "project_id": PROJECT,
+            "composition_id": composition.id,
+            "revision": composition.revision.number,
+            "type": composition.revision.type,
+            "name": execution_id,
+            "shard": self.board.shard_of(composition.id),
+            "input": json.dumps({} if input is None else input),
+            "seed": secrets.token_hex(16),
+            "created_at": time.time(),
+        }
+        return models.CompositionExecution(**{**made, **fields})
+
+    def begin(
+        self, composition: models.Composition, input: Any = None, **fields: Any
+    ) -> models.CompositionExecution:
+        """Start it, as an asynchronous caller does."""
+        made = self.new(composition, input, **fields)
+        self.database.write(executions.Insert((made,), True))
+        self.board.post([ticket_of(made)])
+        return made
+
+    def find(self, execution_id: str) -> models.CompositionExecution:
+        with self.database.read() as conn:
+            found = executions.find(conn, execution_id)
+        assert found is not None
+        return found
+
+    def ended(self, execution_id: str, timeout: float = 30.0) -> models.CompositionExecution:
+        until(
+            lambda: self.find(execution_id).state not in OPEN,
+            timeout,
+            f"execution {execution_id} to end",
+        )
+        return self.find(execution_id)
+
+    def output(self, execution_id: str, timeout: float = 30.0) -> Any:
+        """What it gave, once it succeeded."""
+        row = self.ended(execution_id, timeout)
+        assert row.state is states.CompositionState.SUCCEEDED, (row.state, row.error, row.cause)
+        assert row.output is not None
+        return json.loads(self.definitions.texts.back(row.output))
+
+    def in_state(
+        self, execution_id: str, *wanted: states.CompositionState, timeout: float = 30.0
+    ) -> models.CompositionExecution:
+        until(
+            lambda: self.find(execution_id).state in wanted,
+            timeout,
+            f"execution {execution_id} to be {wanted}",
+        )
+        return self.find(execution_id)
+
+    def tell(self, execution_id: str, *what: signals.Signal) -> executions.Delivered | None:
+        """Put signals into its inbox, as the API does."""
+        entries = tuple(json.dumps(signals.dump(signal)) for signal in what)
+        return self.database.write(executions.Deliver(execution_id, entries, time.time()))
+
+    def log(self, execution_id: str) -> list[signals.Signal]:
+        with self.database.read() as conn:
+            texts = executions.signals(conn, execution_id)
+        return [signals.load(json.loads(self.definitions.texts.back(text))) for text in texts]
+
+    def calls(self, execution_id: str) -> list[models.Execution]:
+        """The functions that ran for it."""
+        with self.database.read() as conn:
+            found = function_executions.list_(conn, listing.Query(project_id=None))
+        return [each for each in found if each.parent_id == execution_id]
+
+
+@contextlib.contextmanager
+def stage(folder: Path, **options: Mapping[str, Any]) -> Iterator[Stage]:
+    """A stage without conductors; ``options``: {group: {name: value}} of the configuration."""
+    made = Stage(folder, options)
+    try:
+        yield made
+    finally:
+        made.close()
