@@ -41,7 +41,7 @@ def asked(row: models.CompositionExecution, command: int = 1, **fields: Any) -> 
     defaults: dict[str, Any] = {
         "kind": "approval",
         "name": "Approve",
-        "request": '{"Message": "May I?"}',
+        "message": "May I?",
         "asked_at": NOW,
     }
     return approvals.Asked(
