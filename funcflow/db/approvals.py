@@ -19,7 +19,7 @@ from funcflow.db import composition_rows as rows
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One task. ``name``: of the state, or of the activity; ``request``: JSON text."""
+    """One task. ``name``: of the state, or of the activity; ``message``: what is asked, short."""
 
     execution_id: str
     command: int
@@ -28,7 +28,7 @@ class Asked:
     #: approval or activity
     kind: str
     name: str
-    request: str
+    message: str
     token: str = dataclasses.field(repr=False)
     asked_at: float
     #: When its time is up; None: never.
@@ -46,7 +46,7 @@ _ASK = bulk.Statement(
     composition_id="text",
     kind="text",
     name="text",
-    request="text",
+    message="text",
     token="text",  # noqa: S106 (a type)
     asked_at="real",
     due_at="real",

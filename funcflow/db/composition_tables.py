@@ -215,7 +215,7 @@ approvals = sa.Table(
     text("composition_id"),
     text("kind"),
     text("name"),
-    text("request"),
+    text("message"),
     text("token"),
     when("asked_at"),
     when("due_at", nullable=True),
