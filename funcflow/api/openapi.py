@@ -43,7 +43,14 @@ _PATH_PARAMETERS: dict[str, Schema] = {
         "description": "Id, or name.",
         "examples": ["hello"],
     },
+    "composition_id": {
+        "type": "string",
+        "minLength": 1,
+        "description": "Id, or name; - stands for any, where an execution follows.",
+        "examples": ["greeting"],
+    },
     "alias_name": {"type": "string", "minLength": 1, "examples": ["live"]},
+    "token": {"type": "string", "minLength": 1, "description": "As the task gave it."},
     "version": {**common.VERSION, "examples": [1]},
 }
 

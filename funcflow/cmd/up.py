@@ -21,7 +21,7 @@ from oslo_config import cfg
 from waitress import server as waitress_server
 
 from funcflow import conf as config
-from funcflow import definitions, errors, services, submit
+from funcflow import definitions, errors, histories, services, starts, submit
 from funcflow.api import app
 from funcflow.cmd import parts
 from funcflow.conductor import conductor, endpoint, metrics
@@ -89,8 +89,10 @@ class Server:
         fanout.listeners.append(self._conductor)
         self._closing.append(self._conductor.stop)
         submitter = submit.Submitter(conf, database, board, self._conductor, self._conductor)
-        fanout.forgetful = [submitter]
-        self._closing.append(submitter.stop)
+        told = histories.Histories(database, known)
+        starter = starts.Starter(conf, database, board, self._conductor, known.texts, told)
+        fanout.forgetful = [submitter, starter]
+        self._closing += [submitter.stop, starter.close]
         address = None
         if conf.jobboard.driver != "embedded":
             door = endpoint.Endpoint(
@@ -107,6 +109,10 @@ class Server:
             auth=auth,
             submitter=submitter,
             control=self._conductor,
+            starter=starter,
+            definitions=known,
+            histories=told,
+            texts=known.texts,
         )
         registry = metrics.registry_of(self._conductor.metrics)
         self._api = app.make_app(parts_of_api, registry)

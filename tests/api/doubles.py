@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from funcflow import conf as config
-from funcflow import control, models, services, submit
+from funcflow import control, definitions, histories, models, services, submit
 from funcflow.api.app import Application, make_app
 from funcflow.auth.none import NoAuth
 from funcflow.db import schema
@@ -73,6 +73,7 @@ def parts(folder: str, error: Exception | None = None, **api: object) -> Parts:
     url = config.database_url(conf)
     schema.upgrade(url)
     database, board, submitter = Database(url, patience=0.5), Board(), Submitter(error)
+    known = definitions.Definitions(conf, database, MemoryStore(conf))
     made = services.Services(
         conf=conf,
         database=database,
@@ -81,6 +82,10 @@ def parts(folder: str, error: Exception | None = None, **api: object) -> Parts:
         auth=NoAuth(conf),
         submitter=submitter,  # type: ignore[arg-type]
         control=Control(error or RuntimeError()),  # type: ignore[arg-type]
+        starter=None,  # type: ignore[arg-type]
+        definitions=known,
+        histories=histories.Histories(database, known),
+        texts=known.texts,
     )
     return Parts(make_app(made), submitter, board, database)
 

@@ -14,12 +14,14 @@ import webob
 from funcflow.api import openapi, reply
 from funcflow.api.controllers import (
     aliases,
+    compositions,
     dead_letters,
     discovery,
     executions,
     functions,
     health,
     runtimes,
+    task_tokens,
 )
 from funcflow.api.metrics import Metrics
 from funcflow.api.operations import operation, resource
@@ -50,6 +52,8 @@ class V1(discovery.Version):
         self.functions = functions.Functions(services)
         self.aliases = aliases.Aliases(services)
         self.executions = executions.Executions(services, slots)
+        self.compositions = compositions.Compositions(services, slots)
+        setattr(self, "task-tokens", task_tokens.TaskTokens(services))
         setattr(self, "dead-letters", dead_letters.DeadLetters(services))
 
 
