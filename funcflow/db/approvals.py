@@ -147,6 +147,7 @@ def pending(
     kind: str,
     *,
     name: str | None = None,
+    execution_id: str | None = None,
     limit: int = 1000,
     marker: str | None = None,
 ) -> list[Asked]:
@@ -163,6 +164,12 @@ def pending(
     if name is not None:
         query += " AND a.name = :name"
         asked["name"] = name
+    if execution_id is not None:
+        query += " AND a.execution_id = :of_execution"
+        asked["of_execution"] = execution_id
+    if execution_id is not None:
+        query += " AND a.execution_id = :execution"
+        asked["execution"] = execution_id
     if marker is not None:
         last = _marked(connection, marker)
         query += _AFTER

@@ -85,7 +85,7 @@ class Background:
         def job() -> None:
             if self._begun.get(key) is not work:
                 return
-            answer = _answer(held, command, work)
+            answer = answered(command, work, held.now)
             with self._lock:
                 # Cancelled, or begun anew in a later life of the execution.
                 if self._begun.get(key) is not work:
@@ -96,18 +96,25 @@ class Background:
         self._threads.submit(held.row.project_id, job)
 
 
-def _answer(held: base.Held, command: Request, work: Work) -> Signal:
+def answered(command: Request, work: Work, now: Callable[[], float]) -> Signal:
+    """Do the work and wait for its end: the command's answer."""
     try:
         output = work.run()
     except Failure as failure:
-        return failed(held.now(), command, failure)
+        return failed(now(), command, failure)
     except Exception as error:
-        LOG.warning("execution %s: %s broke", held.row.id, command, exc_info=error)
+        LOG.warning("%s broke", command, exc_info=error)
         internal = Failure(failures.RUNTIME, f"{INTERNAL} ({type(error).__name__})")
-        return failed(held.now(), command, internal)
-    return signals.TaskSucceeded(time=held.now(), id=command.id, output=output)
+        return failed(now(), command, internal)
+    return signals.TaskSucceeded(time=now(), id=command.id, output=output)
 
 
 def failed(now: float, command: Request, failure: Failure) -> Signal:
     """The answer of a command that failed."""
     return signals.TaskFailed(time=now, id=command.id, error=failure.error, cause=failure.cause)
+
+
+def refused(now: float, command: Request, failure: Failure) -> Signal:
+    """The answer of a command that failed before it could begin."""
+    error, cause = failure.error, failure.cause
+    return signals.TaskFailed(time=now, id=command.id, error=error, cause=cause, refused=True)

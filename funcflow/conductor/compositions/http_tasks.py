@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from oslo_config import cfg
+
 from funcflow import errors
 from funcflow.compositions import failures, http_call
 from funcflow.compositions.commands import Request, RunTask
 from funcflow.compositions.failures import Failure
 from funcflow.compositions.work import CallHttp
 from funcflow.conductor.compositions import base
+from funcflow.egress import addresses
 from funcflow.egress import client as egress
 from funcflow.egress.addresses import Refused
 
@@ -63,3 +66,18 @@ class HttpTasks:
 
 def _unfit(error: errors.FuncflowError) -> Failure:
     return Failure(failures.RUNTIME, f"HTTP task: {error.message}")
+
+
+def client_of(conf: cfg.ConfigOpts) -> egress.Client:
+    """:raises funcflow.errors.ConfigError: a network or the certificates cannot be read"""
+    options = conf.compositions
+    guard = addresses.Guard(
+        addresses.networks(options.http_allow), addresses.networks(options.http_deny)
+    )
+    return egress.Client(guard, options.http_ca)
+
+
+def bounds_of(conf: cfg.ConfigOpts) -> egress.Bounds:
+    """Of one call."""
+    options = conf.compositions
+    return egress.Bounds(seconds=options.http_timeout, bytes=options.payload_limit)

@@ -103,6 +103,7 @@ def test_projects_kinds_and_names_are_kept_apart(database: Database) -> None:
     assert len(pending(database, None)) == 2
     assert pending(database, kind="activity", name="resize") == [(mine.id, 2)]
     assert pending(database, kind="activity", name="other") == []
+    assert pending(database, None, execution_id=theirs.id) == [(theirs.id, 1)]
 
 
 def test_pages(database: Database) -> None:
