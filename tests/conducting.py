@@ -10,7 +10,7 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,13 @@ from funcflow import definitions, deploy, ids, models, states
 from funcflow.cmd import parts
 from funcflow.compositions import signals
 from funcflow.compositions.compile import parse
-from funcflow.conductor import conductor
 from funcflow.conductor.compositions.entry import ticket_of
+from funcflow.conductor.conductor import Conductor
 from funcflow.db import composition_executions as executions
-from funcflow.db import compositions, listing, runtimes, schema
+from funcflow.db import compositions, listing, runtimes, schema, tallies
 from funcflow.db import executions as function_executions
 from funcflow.db.engine import Database
+from funcflow.jobboards import base as board_base
 from tests.waiting import until
 
 PROJECT = "project"
@@ -34,6 +35,16 @@ CONTEXT = models.RequestContext(project_id=PROJECT, request_id="request")
 #: Used where a test says nothing else: fast and without walls.
 SANDBOX = {"driver": "memory", "allow_unprotected": True}
 OPEN = states.COMPOSITION_OPEN
+
+
+def machine(*states: dict[str, Any], prefix: str = "S", **fields: Any) -> dict[str, Any]:
+    """States one after the other, called S0, S1 …"""
+    named = {}
+    for number, state in enumerate(states):
+        after = {"Next": f"{prefix}{number + 1}"} if number + 1 < len(states) else {"End": True}
+        ends = state["Type"] in ("Choice", "Succeed", "Fail")
+        named[f"{prefix}{number}"] = state if ends else {**after, **state}
+    return {"StartAt": f"{prefix}0", "States": named, **fields}
 
 
 class Stage:
@@ -55,29 +66,52 @@ class Stage:
         self.store = parts.store(self.conf)
         self.definitions = definitions.Definitions(self.conf, self.database, self.store)
         self._closing = contextlib.ExitStack()
+        self._conductors: list[Conductor] = []
+        self._board: board_base.Board | None = None
         self._deployer = deploy.Deployer(self.conf, self.database, self.store)
+
+    @property
+    def board(self) -> board_base.Board:
+        """That of the first conductor, or one that only posts."""
+        assert self._board is not None
+        return self._board
 
     # -- what runs ------------------------------------------------------------------------
 
-    def conductor(self) -> conductor.Conductor:
+    def conductor(self, clock: Callable[[], float] = time.time) -> Conductor:
         """Another conductor on this installation, ended with the stage."""
         board = parts.board(self.conf)
-        made = conductor.Conductor(
+        made = Conductor(
             self.conf,
             self.database,
             board,
             parts.sandbox(self.conf),
             self.store,
             definitions.Definitions(self.conf, self.database, self.store),
+            clock,
         )
         fanout = parts.Fanout()
         fanout.listeners.append(made)
         made.start(fanout, None)
-        self._closing.callback(made.stop)
-        self.board = board
+        self._conductors.append(made)
+        if self._board is None:
+            self._board = board
         return made
 
+    def end(self, made: Conductor) -> None:
+        """Stop a conductor before the stage ends."""
+        self._conductors.remove(made)
+        made.stop()
+
+    def watch_board(self) -> None:
+        """Be able to post without having a conductor."""
+        self._board = parts.board(self.conf)
+        self._board.start(board_base.Listener(), serve=False)
+        self._closing.callback(self._board.stop)
+
     def close(self) -> None:
+        for made in list(self._conductors):
+            self.end(made)
         self._closing.close()
         self.database.close()
 
@@ -181,9 +215,20 @@ class Stage:
         entries = tuple(json.dumps(signals.dump(signal)) for signal in what)
         return self.database.write(executions.Deliver(execution_id, entries, time.time()))
 
-    def log(self, execution_id: str) -> list[signals.Signal]:
+    def heartbeat(self, execution_id: str, command: int) -> None:
+        assert self.database.write(executions.Heartbeat(execution_id, command, time.time()))
+
+    def elapse(self, seconds: float) -> None:
+        """Let real time pass, where it is time that is tested."""
+        end = time.time() + seconds
+        until(lambda: time.time() >= end, seconds + 10, "time to pass")
+
+    def log_texts(self, execution_id: str) -> list[str]:
         with self.database.read() as conn:
-            texts = executions.signals(conn, execution_id)
+            return executions.signals(conn, execution_id)
+
+    def log(self, execution_id: str) -> list[signals.Signal]:
+        texts = self.log_texts(execution_id)
         return [signals.load(json.loads(self.definitions.texts.back(text))) for text in texts]
 
     def calls(self, execution_id: str) -> list[models.Execution]:
@@ -191,6 +236,12 @@ class Stage:
         with self.database.read() as conn:
             found = function_executions.list_(conn, listing.Query(project_id=None))
         return [each for each in found if each.parent_id == execution_id]
+
+    def drift(self) -> int:
+        """By how much accepted = queued + running + waiting + settled + dead is wrong, of
+        functions and of compositions."""
+        with self.database.read() as conn:
+            return tallies.conservation(conn).drift + tallies.composition_conservation(conn).drift
 
 
 @contextlib.contextmanager

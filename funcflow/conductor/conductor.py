@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
 from oslo_config import cfg
@@ -60,7 +60,9 @@ class Conductor(board_base.Listener):
         sandbox: sandbox_base.Sandbox,
         store: store_base.Store,
         known: definitions.Definitions,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        """:param clock: the wall clock that compositions wait by"""
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._conf = conf
         self._database = database
@@ -116,6 +118,7 @@ class Conductor(board_base.Listener):
                 starved=lambda: self._functions.starved,
                 freed=self._freed,
                 times=times,
+                clock=clock,
             )
         )
         lanes = {"function": self._functions, "composition": self._compositions.keeper.lane}

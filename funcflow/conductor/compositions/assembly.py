@@ -6,16 +6,15 @@ Built and called by :class:`funcflow.conductor.conductor.Conductor` alone.
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from oslo_config import cfg
 
-from funcflow import definitions, models, targets
+from funcflow import composition_targets, definitions, models, targets
 from funcflow.compositions.resources import Kind
 from funcflow.conductor import catalog, slots, sweeper
-from funcflow.conductor.compositions import base, crew, runs
+from funcflow.conductor.compositions import base, crew, performers, runs
 from funcflow.conductor.compositions.entry import Entry
 from funcflow.conductor.compositions.feeder import Feeder
 from funcflow.conductor.compositions.functions import Functions
@@ -52,7 +51,8 @@ class Around:
     #: Called when a run slot is free, or room for an execution.
     freed: Callable[[], None]
     times: sweeper.Times
-    clock: Callable[[], float] = time.time
+    #: The wall clock.
+    clock: Callable[[], float]
 
 
 class Compositions:
@@ -93,17 +93,22 @@ class Compositions:
             around.runs, around.slots, self._crew, starved=around.starved, freed=around.freed
         )
         functions = Functions(around.catalog, self._targets, self._runs, self._jobs)
+        self._nested = composition_targets.CompositionTargets(database, TARGET_AGE)
         self._performers: dict[str, base.Performer] = {
             Kind.FUNCTION.value: functions,
             Kind.INVOKE.value: functions,
+            **performers.build(
+                conf, database, board, self.entry, parts.texts, self._nested, around.clock
+            ),
         }
 
     def start(self) -> None:
         self.keeper.start(self._performers)
 
     def forget(self) -> None:
-        """Functions, versions or aliases changed somewhere."""
+        """Functions, compositions, versions or aliases changed somewhere."""
         self._targets.forget()
+        self._nested.forget()
 
     def freed(self) -> None:
         """A run slot may be free."""

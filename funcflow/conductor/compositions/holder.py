@@ -113,9 +113,10 @@ class Holder:
         self._journal = log
         self._again = again
         self._lock = threading.Lock()
+        self._first: Signal | None = None
         self._mailbox: collections.deque[Mail] = collections.deque()
         #: There may be something in the inbox.
-        self._told = True
+        self._told = row.deliveries > row.consumed
         #: Read from the inbox, and not taken yet.
         self._entries: collections.deque[Read] = collections.deque()
         self._alarms = Alarms(row.id, owner.timers, owner.database, owner.now, self._ring)
@@ -158,7 +159,7 @@ class Holder:
 
     def begins_with(self, signal: Signal) -> None:
         """Before the first turn: the first of all signals."""
-        self._mailbox.append(signal)
+        self._first = signal
 
     def tell(self, row: models.CompositionExecution | None) -> None:
         """Answer those who wait for it here, once it is closed; None: its row tells."""
@@ -230,11 +231,13 @@ class Holder:
     def _step(self) -> bool:
         """One turn. True: there is more to compute."""
         self._until = time.monotonic() + SLICE
+        if self._first is not None:
+            # What the inbox says is about commands that follow from this one.
+            self._take(self._first)
+            self._first = None
         self._read_inbox()
         while (signal := self._next()) is not None:
-            taken = self.progress.advance(signal, self._enough)
-            if taken is not None:
-                self._journal.add(taken)
+            self._take(signal)
             if time.monotonic() >= self._until:
                 break
         then = self._then()
@@ -252,6 +255,11 @@ class Holder:
             self._owner.settled(self, then)
             return False
         return self._go_on()
+
+    def _take(self, signal: Signal) -> None:
+        taken = self.progress.advance(signal, self._enough)
+        if taken is not None:
+            self._journal.add(taken)
 
     def _go_on(self) -> bool:
         """Have done what is new, or leave it to others while draining."""
@@ -294,13 +302,11 @@ class Holder:
         if not self._told or self._entries:
             return
         self._told = False
-        waiting = self.progress.execution.waiting
-
-        def waits(number: int) -> Request | None:
-            return waiting[number][0] if number in waiting else None
-
         try:
-            self._entries.extend(self._owner.inbox.read(self, self._journal.taken, waits))
+            entries, complete = self._owner.inbox.read(self, self._journal.taken, self.progress)
+            self._entries.extend(entries)
+            if not complete:
+                self._alarms.wake("inbox")
         except errors.Unavailable as exc:
             LOG.warning("execution %s: its inbox is read later: %s", self._row.id, exc)
             self._alarms.wake("inbox")

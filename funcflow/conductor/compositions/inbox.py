@@ -15,9 +15,9 @@ from typing import Any, Final
 
 from funcflow import errors, offload
 from funcflow.compositions import signals
-from funcflow.compositions.commands import Request
 from funcflow.compositions.signals import Signal
 from funcflow.conductor.compositions import base
+from funcflow.conductor.compositions.progress import Progress
 from funcflow.db import composition_executions as db
 from funcflow.db.engine import Database
 
@@ -43,24 +43,26 @@ class Inbox:
         self._texts = texts
         self._performer = performer
 
-    def read(
-        self, held: base.Held, after: int, waits: Callable[[int], Request | None]
-    ) -> list[Read]:
-        """The entries behind number ``after``, in order.
+    def read(self, held: base.Held, after: int, state: Progress) -> tuple[list[Read], bool]:
+        """The entries behind number ``after``, in order, and whether these are all: what is said
+        of a command to come has to wait.
 
-        :param waits: the command of a number, if it is not answered yet
         :raises funcflow.errors.Unavailable: the database or the store is away
         """
         with self._database.read() as conn:
             entries = [each for each in db.inbox(conn, held.row.id) if each.number > after]
         read: dict[int, Signal | None] = {}
         ends: dict[str, list[tuple[int, base.End]]] = {}
+        complete = True
         for entry in entries:
-            read[entry.number] = None
             data = self._parsed(entry)
+            if state.ahead(data.get("id", 0)):
+                complete = False
+                break
+            read[entry.number] = None
             if data.get("type") != "Ended":
                 read[entry.number] = _signal(entry, data)
-            elif (command := waits(data["id"])) is not None:
+            elif (command := state.command(data["id"])) is not None:
                 end = base.End(command, data["execution_id"])
                 ends.setdefault(base.performer_of(command), []).append((entry.number, end))
         for name, numbered in ends.items():
@@ -68,7 +70,7 @@ class Inbox:
             by_command = {getattr(answer, "id", None): answer for answer in answers}
             for number, end in numbered:
                 read[number] = by_command.get(end.command.id)
-        return list(read.items())
+        return list(read.items()), complete
 
     def _parsed(self, entry: db.Entry) -> dict[str, Any]:
         try:

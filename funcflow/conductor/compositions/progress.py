@@ -45,6 +45,8 @@ class Progress:
         #: Commands that were handed out, by number.
         self.begun: dict[int, Request] = {}
         self._new: dict[int, Request] = {each.id: each for each in execution.outstanding}
+        #: Commands that an earlier life may have handed out.
+        self._earlier = set(self._new)
         self._over: list[Over] = []
 
     def advance(self, signal: Signal, enough: Callable[[], bool]) -> Signal | None:
@@ -85,6 +87,19 @@ class Progress:
         over, self._over = self._over, []
         return over
 
+    def command(self, number: int) -> Request | None:
+        """A command that is not answered yet."""
+        found = self.execution.waiting.get(number)
+        return None if found is None else found[0]
+
+    def ahead(self, number: int) -> bool:
+        """Is the command still to be given? In an earlier life it was, with a first signal that
+        had not to be durable; this life has not come so far yet."""
+        execution = self.execution
+        return number > execution.last_command and (
+            execution.runnable and execution.type == "STANDARD"
+        )
+
     @property
     def waiting(self) -> list[Request]:
         """All that is not answered yet, begun or not."""
@@ -107,8 +122,8 @@ class Progress:
     def _end(self, number: int, *, stop: bool) -> None:
         self.submitted.discard(number)
         self.remote.discard(number)
-        self._new.pop(number, None)
-        command = self.begun.pop(number, None)
+        new = self._new.pop(number, None)
+        command = self.begun.pop(number, new if number in self._earlier else None)
         if command is not None:
             self._over.append(Over(command, stop))
 
