@@ -11,7 +11,8 @@ The order of :meth:`Application.__call__`, and why:
 4. *Pecan* finds the operation; the operation checks administrator, parameters and body (whose
    size is limited while it is read), then its controller runs.
 5. *Faults* wrap 3 and 4, so that each error, also of auth or routing, has the one JSON shape.
-6. *Headers, metrics, access log* come last and see the final status, whatever made it.
+6. *Headers, metrics, access log* come last and see the final status, whatever made it. The log
+   has no task tokens, which are secrets.
 
 The slow client is the server's business: waitress reads a request before it calls us; in front
 of gunicorn, whose threads read themselves, stands a proxy that buffers requests.
@@ -44,6 +45,7 @@ ACCESS = logging.getLogger("funcflow.access")
 REQUEST_KEY = "funcflow.request"
 REQUEST_ID_HEADER = "X-Openstack-Request-Id"
 _REQUEST_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_TOKEN = re.compile(r"^(/v1/(?:task-tokens|approvals)/+)[^/]+")
 _TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 )
@@ -107,7 +109,8 @@ class Application:
             body = self._fail(environ, start, faults.unexpected(exc, request.id))
         seconds = time.perf_counter() - started
         self._metrics.answered(request.operation, status, seconds)
-        path = request.path_info
+        # A task's token is the right to answer it.
+        path = _TOKEN.sub(r"\1…", request.path_info)
         if not path.isprintable():  # else a path with a line end could forge lines of the log
             path = ascii(path)
         ACCESS.info(

@@ -148,9 +148,13 @@ def _form(parser: FormBody) -> dict[str, Any]:
         for name, field in whole["properties"].items()
         if name not in parser.json_only
     }
-    urlencoded = {"type": "object", "properties": spelled}
-    binary = {"type": "string", "format": "binary", "description": "A zip file."}
-    multipart = {"type": "object", "properties": {**spelled, parser.file: binary}}
+    urlencoded: dict[str, Any] = {"type": "object", "properties": spelled}
+    if "required" in whole:
+        urlencoded["required"] = whole["required"]
+    multipart = urlencoded
+    if parser.file is not None:
+        binary = {"type": "string", "format": "binary", "description": "A zip file."}
+        multipart = {**urlencoded, "properties": {**spelled, parser.file: binary}}
     return {
         "application/json": {"schema": whole},
         "multipart/form-data": {"schema": multipart},

@@ -7,6 +7,7 @@ Things on the wire stay dictionaries, as the API guide shows them. Every method 
 from __future__ import annotations
 
 import json
+import urllib.parse
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,6 +52,17 @@ class Client:
             look_up=False,
         )
         self.task_tokens = TaskTokens(self)
+
+    def approvals_of(self, execution_id: str | None = None) -> Collection:
+        """What waits for a decision, of one execution or of all."""
+        path = "/v1/approvals"
+        if execution_id is not None:
+            path = f"/v1/compositions/-/executions/{urllib.parse.quote(execution_id)}/approvals"
+        return Collection(self, path, "approvals", "approval", look_up=False)
+
+    def decide(self, token: str, body: Mapping[str, Any]) -> None:
+        """``body``: decision (approve or reject) and comment."""
+        self.call("POST", f"/v1/approvals/{urllib.parse.quote(token, safe='')}", body)
 
     def send(
         self,

@@ -292,6 +292,17 @@ COMPOSITION_EXECUTION: Layout = (
     *COMPOSITION_EXECUTION_ROW[4:],
 )
 
+APPROVAL: Layout = (
+    Column("execution_id"),
+    Column("state"),
+    Column("message"),
+    Column("asked_at"),
+    Column("due_at"),
+    Column("link"),
+    Column("token", detail=True),
+    Column("composition_id", detail=True),
+)
+
 HISTORY: Layout = (
     Column("id"),
     Column("timestamp"),

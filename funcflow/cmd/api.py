@@ -14,8 +14,8 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
+from funcflow import approvals, definitions, histories, peers, services, starts, submit
 from funcflow import conf as config
-from funcflow import definitions, histories, peers, services, starts, submit
 from funcflow.api import app
 from funcflow.cmd import parts
 
@@ -58,6 +58,7 @@ def make(files: list[str], host: str | None = None) -> Any:
             starter=starter,
             definitions=known,
             histories=told,
+            approvals=approvals.Approvals(database, starter, conductors),
             texts=known.texts,
         )
     )

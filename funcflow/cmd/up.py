@@ -20,8 +20,8 @@ from typing import IO
 from oslo_config import cfg
 from waitress import server as waitress_server
 
+from funcflow import approvals, definitions, errors, histories, services, starts, submit
 from funcflow import conf as config
-from funcflow import definitions, errors, histories, services, starts, submit
 from funcflow.api import app
 from funcflow.cmd import parts
 from funcflow.conductor import conductor, endpoint, metrics
@@ -112,6 +112,7 @@ class Server:
             starter=starter,
             definitions=known,
             histories=told,
+            approvals=approvals.Approvals(database, starter, self._conductor),
             texts=known.texts,
         )
         registry = metrics.registry_of(self._conductor.metrics)

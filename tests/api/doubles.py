@@ -85,6 +85,7 @@ def parts(folder: str, error: Exception | None = None, **api: object) -> Parts:
         starter=None,  # type: ignore[arg-type]
         definitions=known,
         histories=histories.Histories(database, known),
+        approvals=None,  # type: ignore[arg-type]
         texts=known.texts,
     )
     return Parts(make_app(made), submitter, board, database)

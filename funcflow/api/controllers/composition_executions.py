@@ -6,6 +6,7 @@ import webob
 
 from funcflow import errors, models, starts, states
 from funcflow.api import finding, lists, pictures, reply, values
+from funcflow.api.controllers import approvals
 from funcflow.api.controllers.composition_history import History
 from funcflow.api.operations import EMPTY, TEXT, Media, exposed_child, operation, resource
 from funcflow.api.request import Request
@@ -26,6 +27,7 @@ _LINKS = {
     f"composition_executions.{name}": _ONE
     for name in (
         "show", "delete", "history", "stop", "pause", "resume", "redrive", "drawing", "timeline",
+        "approvals",
     )
 }  # fmt: skip
 
@@ -118,6 +120,7 @@ class Execution:
         self.history = History(services, slots, composition_id, execution_id)
         self.drawing = Drawing(services, composition_id, execution_id)
         self.timeline = Timeline(services, composition_id, execution_id)
+        self.approvals = approvals.OfExecution(services, composition_id, execution_id)
         self.stop = Stop(services, composition_id, execution_id)
         self.pause = Pause(services, composition_id, execution_id)
         self.resume = Resume(services, composition_id, execution_id)

@@ -14,6 +14,7 @@ import webob
 from funcflow.api import openapi, reply
 from funcflow.api.controllers import (
     aliases,
+    approvals,
     compositions,
     dead_letters,
     discovery,
@@ -53,6 +54,7 @@ class V1(discovery.Version):
         self.aliases = aliases.Aliases(services)
         self.executions = executions.Executions(services, slots)
         self.compositions = compositions.Compositions(services, slots)
+        self.approvals = approvals.Approvals(services)
         setattr(self, "task-tokens", task_tokens.TaskTokens(services))
         setattr(self, "dead-letters", dead_letters.DeadLetters(services))
 

@@ -79,7 +79,7 @@ class Draw(base.Command):
     def _local(self, args: argparse.Namespace, form: str) -> str:
         from funcflow.compositions import draw, draw_svg
 
-        definition = parsed(self, args)
+        definition = parsed(self, args.file, args.type)
         if form == "mermaid":
             return draw.mermaid(definition)
         return draw_svg.svg(definition, title=args.file.stem)

@@ -1,4 +1,4 @@
-"""``composition validate|draw|test-state|run-local``: what needs no server, or may go without."""
+"""``composition validate|test-state``, and what commands with a definition in a file share."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from funcflow.cli import base, columns, faults
 from funcflow.cli.client import Resource
-from funcflow.cli.commands.invoke import read_input, value_text
+from funcflow.cli.commands.invoke import read_input
 from funcflow.cli.commands.up import add_config
 
 if TYPE_CHECKING:
-    from funcflow.compositions.definition import Definition
+    from funcflow.compositions.definition import Definition, Type
     from funcflow.compositions.problems import Problem
 
 TYPES = ("STANDARD", "EXPRESS")
@@ -88,7 +88,7 @@ class TestState(base.Command):
         parser.add_argument("--mock-cause", metavar="TEXT", help="and with this cause")
         parser.add_argument("--inspect", action="store_true", help="show every stage of the data")
         parser.add_argument("--remote", action="store_true", help="let the server try it")
-        _add_functions(parser)
+        add_functions(parser)
         return parser
 
     def take_action(self, args: argparse.Namespace) -> int:
@@ -102,7 +102,9 @@ class TestState(base.Command):
             answer = self._remote(args, given, variables)
         else:
             write = self.app.stderr.write
-            answer = local_trial.tried(parsed(self, args), args, given, variables, write)
+            answer = local_trial.tried(
+                parsed(self, args.file, args.type), args, given, variables, write
+            )
         self.app.stdout.write(f"{json.dumps(answer, ensure_ascii=False, indent=2)}\n")
         return int(answer["status"] == "FAILED")
 
@@ -127,44 +129,6 @@ class TestState(base.Command):
         return self.client.compositions.test_state(body)
 
 
-class RunLocal(base.Command):
-    """Run a composition here and now, without a server, and follow its states.
-
-    Its output goes to stdout; states as they are entered (>), left (<) and fail (!), and what
-    functions print, to stderr. Functions run in the sandbox of this machine. Exit status: 1 if
-    it failed.
-    """
-
-    example = (
-        "funcflow composition run-local hello.yaml --input '{\"a\": 1}' --functions functions\n"
-        "echo '{\"a\": 1}' | funcflow composition run-local hello.yaml --input - --functions ."
-    )
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
-        add_file(parser)
-        add_input(parser)
-        _add_functions(parser)
-        return parser
-
-    def take_action(self, args: argparse.Namespace) -> int:
-        from funcflow.cli import checks, following, local_run
-        from funcflow.cli.local_functions import LocalFunctions
-
-        given = input_of(args)
-        definition = parsed(self, args)
-        follower = following.Follower(self.app.stderr.write)
-        conf = checks.configuration(args)
-        with LocalFunctions(args.functions, conf, follower.printed, args.timeout) as functions:
-            ended = local_run.LocalRun(functions, follower.event).run(definition, given)
-        if ended.status == "SUCCEEDED":
-            self.app.stdout.write(value_text(ended.output))
-            return 0
-        cause = f": {ended.cause}" if ended.cause else ""
-        self.note(f"{ended.status} {ended.error or ''}{cause}".rstrip())
-        return 1
-
-
 def add_file(parser: argparse.ArgumentParser) -> None:
     """The definition's file, and its type."""
     parser.add_argument(
@@ -180,10 +144,11 @@ def add_input(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_functions(parser: argparse.ArgumentParser) -> None:
+def add_functions(parser: argparse.ArgumentParser) -> None:
+    """Where functions are, and the configuration of their sandbox."""
     parser.add_argument(
         "--functions",
-        type=_folder,
+        type=folder,
         metavar="DIR",
         help="function NAME is NAME.py or NAME.js there, or the folder NAME",
     )
@@ -196,7 +161,8 @@ def _add_functions(parser: argparse.ArgumentParser) -> None:
     add_config(parser)
 
 
-def _folder(text: str) -> Path:
+def folder(text: str) -> Path:
+    """A folder that is there, for argparse."""
     path = base.existing(text)
     if not path.is_dir():
         raise argparse.ArgumentTypeError(f"{text!r} is no folder")
@@ -211,22 +177,22 @@ def text_of(path: Path) -> str:
         raise faults.ClientError(f"cannot read {path}: {exc}") from exc
 
 
-def parsed(command: base.Command, args: argparse.Namespace) -> Definition:
+def parsed(command: base.Command, path: Path, type_: Type) -> Definition:
     """The definition; its problems are told, and errors among them end the command."""
     from funcflow.compositions import compile
 
-    text = text_of(args.file)
-    found = compile.problems(text, args.type)
+    text = text_of(path)
+    found = compile.problems(text, type_)
     for problem in found:
-        command.note(f"{problem.severity}: {_place(args.file, problem)}: {_told(problem)}")
+        command.note(f"{problem.severity}: {_place(path, problem)}: {_told(problem)}")
     errors = sum(problem.severity == "error" for problem in found)
     if errors:
         count = "an error" if errors == 1 else f"{errors} errors"
         raise faults.ClientError(
-            f"{args.file} has {count}",
-            hint=f"`funcflow composition validate {args.file}` shows more of each.",
+            f"{path} has {count}",
+            hint=f"`funcflow composition validate {path}` shows more of each.",
         )
-    return compile.parse(text, args.type)
+    return compile.parse(text, type_)
 
 
 def _place(path: Path, problem: Problem) -> str:
