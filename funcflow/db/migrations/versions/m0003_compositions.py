@@ -63,6 +63,7 @@ def upgrade() -> None:
     op.create_index('ix_composition_executions_revision', 'composition_executions', ['composition_id', 'revision'], unique=False)
     op.create_index('ix_composition_executions_running', 'composition_executions', ['owner'], sqlite_where=sa.text("state = 'running'"), postgresql_where=sa.text("state = 'running'"))
     op.create_index('ix_composition_executions_told', 'composition_executions', ['owner'], sqlite_where=sa.text("state = 'running' AND deliveries > consumed"), postgresql_where=sa.text("state = 'running' AND deliveries > consumed"))
+    op.create_index('ix_composition_executions_wake_at', 'composition_executions', ['shard', 'wake_at'], sqlite_where=sa.text("state IN ('queued', 'waiting') AND NOT posted AND wake_at IS NOT NULL"), postgresql_where=sa.text("state IN ('queued', 'waiting') AND NOT posted AND wake_at IS NOT NULL"))
     op.create_table('composition_heartbeats',
     sa.Column('execution_id', sa.Text(), nullable=False),
     sa.Column('command', sa.BigInteger(), autoincrement=False, nullable=False),
