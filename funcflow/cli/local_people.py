@@ -106,10 +106,11 @@ class People:
         now, number = self._now(), task.id
         first, _, rest = line.partition(" ")
         if task.resource.kind is Kind.APPROVAL:
-            if first.lower() in _NO:
+            said = first.lower().rstrip(",.:;!")
+            if said in _NO:
                 error, cause = work.REJECTED, rest.strip()
                 return signals.TaskFailed(time=now, id=number, error=error, cause=cause)
-            if first.lower() in _YES:
+            if said in _YES:
                 output = work.approved(timestamp(now), rest.strip())
                 return signals.TaskSucceeded(time=now, id=number, output=output)
             return None
