@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from funcflow import models, states
+from funcflow import errors, models, states
 from funcflow.db import composition_executions as executions
 from funcflow.db import composition_moves as moves
 from funcflow.db import composition_rows as rows
@@ -205,7 +205,7 @@ def test_whatever_happens_nothing_drifts(database: Database, other: Database) ->
     def checked(seed: int) -> None:
         try:
             act(seed)
-        except executions.errors.NotFound:
+        except errors.NotFound:
             pass  # the name was taken, so the child is not there
 
     answers = function_factory.at_once([lambda n=n: checked(n) for n in range(24)], threads=12)
