@@ -6,6 +6,7 @@ the same :func:`row`. The counterpart for functions is :mod:`funcflow.submit`.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hmac
 import json
@@ -23,7 +24,9 @@ from funcflow import errors, handover, histories, ids, models, offload, states
 from funcflow.composition_targets import CompositionTarget, CompositionTargets
 from funcflow.compositions import signals
 from funcflow.compositions.commands import RunTask
+from funcflow.compositions.resources import Kind
 from funcflow.compositions.signals import Signal
+from funcflow.db import approvals
 from funcflow.db import composition_executions as executions
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
@@ -229,12 +232,14 @@ class Starter:
         execution, task = self._waiting(token)
         done = signals.TaskSucceeded(time=time.time(), id=task.id, output=output)
         self._tell(execution, done, gone=TaskOver)
+        self._forget_task(execution, task)
 
     def task_failed(self, token: str, error: str | None, cause: str | None) -> None:
         """Fail the task that waits for the token; errors as of :meth:`task_succeeded`."""
         execution, task = self._waiting(token)
         failed = signals.TaskFailed(time=time.time(), id=task.id, error=error, cause=cause)
         self._tell(execution, failed, gone=TaskOver)
+        self._forget_task(execution, task)
 
     def task_lives(self, token: str) -> None:
         """A heartbeat of the task that waits; errors as of :meth:`task_succeeded`."""
@@ -338,6 +343,12 @@ class Starter:
         if not hmac.compare_digest(task.token or "", token):
             raise NoTask("no task has this token")
         return execution, task
+
+    def _forget_task(self, execution: models.CompositionExecution, task: RunTask) -> None:
+        """It was answered: nobody needs to find it any more."""
+        if task.resource.kind in (Kind.APPROVAL, Kind.ACTIVITY):
+            with contextlib.suppress(errors.Unavailable):
+                self._database.submit(approvals.Forget(execution.id, task.id))
 
     def _tell(
         self,

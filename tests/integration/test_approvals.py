@@ -11,6 +11,7 @@ import pytest
 
 from funcflow import approvals, errors, histories, starts
 from funcflow.compositions import signals
+from funcflow.conductor.conductor import Conductor
 from funcflow.db import composition_executions as executions
 from funcflow.states import CompositionState as State
 from tests import conducting
@@ -27,18 +28,24 @@ APPROVAL = {
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     with conducting.stage(tmp_path_factory.mktemp("stage"), compositions={"park_after": 0}) as made:
-        made.conductor()
         made.function("mail", "def main(**given):\n    return 'sent'\n")
         yield made
 
 
 @pytest.fixture(scope="module")
-def asking(stage: Stage) -> approvals.Approvals:
+def conductor(stage: Stage) -> Conductor:
+    return stage.conductor()
+
+
+@pytest.fixture(scope="module")
+def starter(stage: Stage, conductor: Conductor) -> starts.Starter:
     told = histories.Histories(stage.database, stage.definitions)
-    conductor = stage.conductor()
-    starter = starts.Starter(
-        stage.conf, stage.database, stage.board, conductor, stage.definitions.texts, told
-    )
+    texts = stage.definitions.texts
+    return starts.Starter(stage.conf, stage.database, stage.board, conductor, texts, told)
+
+
+@pytest.fixture(scope="module")
+def asking(stage: Stage, starter: starts.Starter, conductor: Conductor) -> approvals.Approvals:
     return approvals.Approvals(stage.database, starter, conductor)
 
 
@@ -122,6 +129,21 @@ def test_a_comment_has_an_end(stage: Stage, asking: approvals.Approvals) -> None
     with pytest.raises(errors.BadRequest, match="4000"):
         asking.decide(token, approved=True, comment="x" * 4001)
     asking.decide(token, approved=True, comment="x" * 4000)
+
+
+def test_what_is_answered_by_its_token_is_not_asked_any_more(
+    stage: Stage, asking: approvals.Approvals, starter: starts.Starter
+) -> None:
+    task = {"Type": "Wait", "Seconds": 600}
+    execution = stage.begin(stage.composition(machine(APPROVAL, task)))
+
+    def tokens() -> list[str]:
+        return [a.token for a in asking.pending(PROJECT, 1000, execution_id=execution.id)]
+
+    until(tokens, 30, "the question")
+    starter.task_succeeded(tokens()[0], {"a": 1})
+    until(lambda: not tokens(), 30, "the question to go")
+    stage.tell(execution.id, signals.Stopped(time=0.0))
 
 
 def test_nobody_is_asked_any_more(stage: Stage, asking: approvals.Approvals) -> None:
