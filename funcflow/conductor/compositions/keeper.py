@@ -178,10 +178,11 @@ class Keeper:
 
     def settled(self, holder: Holder, outcome: db.Settle) -> None:
         self._totals["settled"] += 1
-        now, row = self.now(), holder.row
+        now, row = holder.written_at, holder.row
         ended = dataclasses.replace(
             row,
             state=outcome.state,
+            attempts=holder.attempts,
             output=outcome.output,
             error=outcome.error,
             cause=outcome.cause,
@@ -264,7 +265,7 @@ class Keeper:
         if not self._held:
             return ()
         with self.database.read() as conn:
-            return {entry.execution_id for entry in db.told(conn, self._parts.name)}
+            return db.told(conn, self._parts.name)
 
     def _look(self, ids: Iterable[str]) -> None:
         for execution_id in ids:
