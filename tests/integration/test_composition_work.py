@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import threading
+import uuid
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -21,18 +22,35 @@ from tests.conducting import PROJECT, Stage, machine
 from tests.waiting import until
 from tests.webserver import Answer, Asked, Server
 
+DOUBLE = "def main(n):\n    return n * 2\n"
+ODD = "def main(n):\n    if n % 2 == 0:\n        raise ValueError(n)\n    return n\n"
 WAIT = {"Type": "Wait", "Seconds": 600}
 
 
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    options = {"compositions": {"http_allow": ["127.0.0.1"], "max_depth": 4}}
-    with conducting.stage(tmp_path_factory.mktemp("stage"), **options) as made:
-        made.conductor()
-        made.function("double", "def main(n):\n    return n * 2\n")
-        made.function(
-            "odd", "def main(n):\n    if n % 2 == 0:\n        raise ValueError(n)\n    return n\n"
-        )
+@pytest.fixture(scope="module", params=["embedded", "spread"])
+def stage(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    """A conductor on SQLite and the embedded board, or two on PostgreSQL and ZooKeeper."""
+    options: dict[str, dict[str, Any]] = {
+        "compositions": {"http_allow": ["127.0.0.1"], "max_depth": 4}
+    }
+    if request.param == "spread":
+        hosts = request.getfixturevalue("zookeeper")
+        options["jobboard"] = {"driver": "zookeeper", "hosts": hosts, "path": f"/{uuid.uuid4()}"}
+        with request.getfixturevalue("postgres_server").database() as url:
+            options["database"] = {"url": url}
+            yield from _stage(tmp_path_factory.mktemp("spread"), options, 2)
+    else:
+        yield from _stage(tmp_path_factory.mktemp("embedded"), options, 1)
+
+
+def _stage(folder: Path, options: dict[str, dict[str, Any]], count: int) -> Iterator[Stage]:
+    with conducting.stage(folder, **options) as made:
+        for _ in range(count):
+            made.conductor()
+        for name, source in (("double", DOUBLE), ("odd", ODD)):
+            made.function(name, source)
         yield made
 
 
