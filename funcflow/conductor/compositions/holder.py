@@ -168,6 +168,11 @@ class Holder:
                 waiter.set_result(row)
 
     @property
+    def written_at(self) -> float:
+        """The time of the last append."""
+        return self._journal.written_at
+
+    @property
     def attempts(self) -> int:
         """Attempts in a row that led to no step forward, this one included."""
         return 0 if self._journal.grew else self._row.attempts

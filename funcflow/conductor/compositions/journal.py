@@ -72,6 +72,8 @@ class Journal:
         self._signals: list[Signal] = []
         self._taken = 0
         self._records: list[Record] = []
+        #: The time of the last append, as the row has it.
+        self.written_at = 0.0
 
     @property
     def taken(self) -> int:
@@ -144,6 +146,7 @@ class Journal:
             self._durable += len(self._signals)
             self._consumed = self.taken
             self._signals, self._taken = [], 0
+            self.written_at = now
         return answer
 
     def outcome(self, execution: language.Execution) -> db.Settle:
