@@ -14,6 +14,7 @@ from typing import Final
 from funcflow import errors, models
 from funcflow.conductor.compositions.entry import ticket_of
 from funcflow.db import composition_executions as db
+from funcflow.db import garbage
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
 
@@ -86,13 +87,15 @@ class Feeder:
         return len(lost)
 
     def purge(self) -> None:
-        """Remove executions that ended long ago, for a while."""
-        if not self._retention or 0 not in self._board.own_shards():
+        """Remove executions that ended long ago, for a while, and definitions without any."""
+        if 0 not in self._board.own_shards():
             return  # The owner of the first shard does it for all.
-        enough = time.monotonic() + PURGING
-        purge = db.PurgeSettled(before=self._clock() - self._retention, limit=BATCH)
-        while self._database.write(purge) == BATCH and time.monotonic() < enough:
-            continue
+        if self._retention:
+            enough = time.monotonic() + PURGING
+            purge = db.PurgeSettled(before=self._clock() - self._retention, limit=BATCH)
+            while self._database.write(purge) and time.monotonic() < enough:
+                continue
+        self._database.transact(garbage.collect_compositions)
 
     def _post(self, rows: Sequence[models.CompositionExecution]) -> None:
         if not rows:
