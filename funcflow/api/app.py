@@ -45,7 +45,7 @@ ACCESS = logging.getLogger("funcflow.access")
 REQUEST_KEY = "funcflow.request"
 REQUEST_ID_HEADER = "X-Openstack-Request-Id"
 _REQUEST_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_TOKEN = re.compile(r"^(/v1/(?:task-tokens|approvals)/+)[^/]+")
+_TOKEN = re.compile(r"[0-9a-f]{32}\.[0-9]+\.[0-9A-Za-z-]+")
 _TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 )
@@ -110,7 +110,7 @@ class Application:
         seconds = time.perf_counter() - started
         self._metrics.answered(request.operation, status, seconds)
         # A task's token is the right to answer it.
-        path = _TOKEN.sub(r"\1…", request.path_info)
+        path = _TOKEN.sub("…", request.path_info)
         if not path.isprintable():  # else a path with a line end could forge lines of the log
             path = ascii(path)
         ACCESS.info(

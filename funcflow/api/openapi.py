@@ -102,7 +102,11 @@ def _responses(operation: operations.Operation) -> dict[str, Any]:
         made[str(status)] = {"description": _REASONS[status], **_content(shape)}
         if operation.links:
             made[str(status)]["links"] = _links(operation)
-    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    error: dict[str, Any] = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    shapes = operation.answers.values()
+    if any(isinstance(s, operations.Media) and "text/html" in s.content for s in shapes):
+        # Who gets a page is told on a page what is in the way.
+        error["text/html"] = {"schema": operations.TEXT}
     bodies = (413,) if operation.body is not None else ()
     for status in sorted({*_ALWAYS, *operation.errors, *bodies}):
         made[str(status)] = {"description": _REASONS.get(status, "Error"), "content": error}
