@@ -10,10 +10,12 @@ import contextlib
 import json
 import secrets
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from oslo_config import cfg
 
 from funcflow import conf as config
@@ -51,10 +53,12 @@ class Stage:
     """Database, store and board of one installation, and the conductors on it."""
 
     def __init__(self, folder: Path, options: Mapping[str, Mapping[str, Any]]) -> None:
+        self.folder = folder
+        self.options = options
         groups: dict[str, dict[str, object]] = {
             "default": {"data_dir": str(folder)},
             "sandbox": SANDBOX,
-            "conductor": {"drain": 5.0, "backoff": 0.05, "sweep_interval": 0.5},
+            "conductor": {"drain": 0.5, "backoff": 0.05, "sweep_interval": 0.5},
             "jobboard": {"session_timeout": 2.0},
         }
         for name, values in options.items():
@@ -66,7 +70,7 @@ class Stage:
         self.store = parts.store(self.conf)
         self.definitions = definitions.Definitions(self.conf, self.database, self.store)
         self._closing = contextlib.ExitStack()
-        self._conductors: list[Conductor] = []
+        self.conductors: list[Conductor] = []
         self._board: board_base.Board | None = None
         self._deployer = deploy.Deployer(self.conf, self.database, self.store)
 
@@ -93,14 +97,14 @@ class Stage:
         fanout = parts.Fanout()
         fanout.listeners.append(made)
         made.start(fanout, None)
-        self._conductors.append(made)
+        self.conductors.append(made)
         if self._board is None:
             self._board = board
         return made
 
     def end(self, made: Conductor) -> None:
         """Stop a conductor before the stage ends."""
-        self._conductors.remove(made)
+        self.conductors.remove(made)
         made.stop()
 
     def watch_board(self) -> None:
@@ -110,7 +114,7 @@ class Stage:
         self._closing.callback(self._board.stop)
 
     def close(self) -> None:
-        for made in list(self._conductors):
+        for made in list(self.conductors):
             self.end(made)
         self._closing.close()
         self.database.close()
@@ -237,11 +241,33 @@ class Stage:
             found = function_executions.list_(conn, listing.Query(project_id=None))
         return [each for each in found if each.parent_id == execution_id]
 
+    def printed(self, function_execution_id: str) -> str:
+        with self.database.read() as conn:
+            chunks = function_executions.logs(conn, function_execution_id)
+        return "".join(chunk.text for chunk in chunks)
+
     def drift(self) -> int:
         """By how much accepted = queued + running + waiting + settled + dead is wrong, of
         functions and of compositions."""
         with self.database.read() as conn:
             return tallies.conservation(conn).drift + tallies.composition_conservation(conn).drift
+
+
+def installation(kind: str, request: pytest.FixtureRequest) -> dict[str, dict[str, Any]]:
+    """Options of an installation: ``embedded`` is SQLite and the embedded board, ``spread`` is
+    PostgreSQL and ZooKeeper, both of the test's own."""
+    if kind == "embedded":
+        return {}
+    hosts = request.getfixturevalue("zookeeper")
+    return {
+        "jobboard": {
+            "driver": "zookeeper",
+            "hosts": hosts,
+            "path": f"/{uuid.uuid4()}",
+            "session_timeout": 1.0,
+        },
+        "database": {"url": request.getfixturevalue("postgres_url")},
+    }
 
 
 @contextlib.contextmanager

@@ -67,14 +67,16 @@ class Dispatcher:
             self._thread.join()
 
     def _run(self) -> None:
+        helping = False
         while not self._stopping.is_set():
-            woken = self._wake.wait(LOOK * random.uniform(0.5, 1.0))
+            # Who needed help a moment ago may need more.
+            woken = helping or self._wake.wait(LOOK * random.uniform(0.5, 1.0))
             self._wake.clear()
             if self._stopping.is_set():
                 return
             try:
-                if not self._claim(self._board.waiting()) and not woken:
-                    self._help_out()
+                mine = self._claim(self._board.waiting())
+                helping = not mine and (helping or not woken) and self._help_out() > 0
             except errors.FuncflowError as exc:
                 LOG.warning("cannot claim now: %s", exc)
                 self._stopping.wait(PAUSE)
@@ -108,12 +110,15 @@ class Dispatcher:
                     self._lanes[ticket.kind].slots.give(ticket.project_id)
         return len(won)
 
-    def _help_out(self) -> None:
-        """Look at one shard of somebody else, who may be busy or gone."""
+    def _help_out(self) -> int:
+        """Look at one shard of somebody else, who may be busy or gone; what was claimed."""
         own = set(self._board.own_shards())
-        foreign = [shard for shard in range(self._board.shards) if shard not in own]
-        if foreign:
-            self._claim(self._board.waiting([random.choice(foreign)]))
+        foreign = [
+            shard
+            for shard in range(self._board.shards)
+            if shard not in own and self._board.depth(shard)
+        ]
+        return self._claim(self._board.waiting([random.choice(foreign)])) if foreign else 0
 
 
 class FunctionWork:

@@ -7,8 +7,6 @@ one than that in the log, shows in the output.
 from __future__ import annotations
 
 import multiprocessing
-import multiprocessing.context
-import uuid
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -199,12 +197,10 @@ def each_result_was_used_once(stage: conducting.Stage, execution_id: str, output
 
 @pytest.fixture
 def trials(request: pytest.FixtureRequest, data_dir: Path) -> Iterator[Trials]:
-    options: dict[str, Any] = {"conductor": {"drain": 0.5, "backoff": 0.01, "sweep_interval": 0.2}}
-    if request.param == "spread":
-        hosts = request.getfixturevalue("zookeeper")
-        options["jobboard"] = {"driver": "zookeeper", "hosts": hosts, "path": f"/{uuid.uuid4()}"}
-        options["jobboard"]["session_timeout"] = 1.0
-        options["database"] = {"url": request.getfixturevalue("postgres_url")}
+    options: dict[str, Any] = {
+        "conductor": {"drain": 0.5, "backoff": 0.01, "sweep_interval": 0.2},
+        **conducting.installation(request.param, request),
+    }
     with conducting.stage(data_dir, **options) as stage:
         stage.watch_board()
         stage.function("numbered", NUMBERED)
