@@ -56,6 +56,7 @@ __all__ = [
     "queued_among",
     "running_owned_by",
     "signals",
+    "strays",
     "told",
 ]
 
@@ -260,6 +261,28 @@ def children(connection: sa.Connection, parent_id: str) -> list[models.Compositi
     """All that the execution started, in order, without payloads."""
     found = connection.execute(_CHILDREN, {"id": parent_id})
     return [rows.to_execution(row) for row in found]
+
+
+_STRAYS = (
+    "SELECT e.id FROM {} AS e LEFT JOIN composition_executions AS p ON p.id = e.parent_id"
+    " WHERE e.parent_id IS NOT NULL AND e.state IN ({})"
+    " AND (p.id IS NULL OR p.state IN ('failed', 'timed_out', 'aborted')) LIMIT :limit"
+)
+_STRAY_FUNCTIONS = sa.text(_STRAYS.format("executions", "'queued', 'running'"))
+_STRAY_CHILDREN = sa.text(
+    _STRAYS.format("composition_executions", "'queued', 'running', 'waiting'")
+)
+
+
+def strays(connection: sa.Connection, limit: int) -> tuple[list[str], list[str]]:
+    """Ids of executions of functions, and of compositions, whose parents ended badly or are
+    gone, so that nobody waits for them: what their parent's conductor died before it stopped
+    them. At most ``limit`` of each."""
+    functions, children = (
+        list(connection.execute(query, {"limit": limit}).scalars())
+        for query in (_STRAY_FUNCTIONS, _STRAY_CHILDREN)
+    )
+    return functions, children
 
 
 _MAP_COUNTS = sa.text(

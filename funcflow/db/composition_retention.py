@@ -27,6 +27,7 @@ _FORGET = tuple(
         "composition_heartbeats",
         "composition_payloads",
         "approvals",
+        "approvals",
     )
 )
 

@@ -143,6 +143,11 @@ composition_executions = sa.Table(
     where("ix_composition_executions_running", "state = 'running'", "owner"),
     # Held, with entries in the inbox.
     where("ix_composition_executions_told", "state = 'running' AND deliveries > consumed", "owner"),
+    where(
+        "ix_composition_executions_child",
+        "parent_id IS NOT NULL AND state IN ('queued', 'running', 'waiting')",
+        "parent_id",
+    ),
     where("ix_composition_executions_dead", "state = 'dead'", "project_id", "id"),
     where("ix_composition_executions_finished_at", "finished_at IS NOT NULL", "finished_at"),
     postgresql_with={"fillfactor": 70},

@@ -15,6 +15,7 @@ from funcflow.db import composition_rows as rows
 from funcflow.db.engine import Database
 from funcflow.states import CompositionState
 from tests.unit.db import composition_factory as factory
+from tests.unit.db import factory as function_factory
 from tests.unit.db.composition_factory import NOW, OWNER, SIGNAL, append
 
 MANY = 100_000
@@ -110,6 +111,29 @@ def test_projects_take_turns(database: Database) -> None:
     assert len(found) == 6
 
 
+def test_strays_are_what_nobody_waits_for(database: Database) -> None:
+    waits, dead = factory.parked(database), factory.dead(database)
+    good = factory.settled(database, CompositionState.SUCCEEDED)
+    bad = [
+        factory.settled(database, state)
+        for state in (CompositionState.FAILED, CompositionState.ABORTED)
+    ]
+    children, functions = {}, {}
+    for parent_id in (waits.id, dead.id, good.id, bad[0].id, bad[1].id, "gone"):
+        asked = {"parent_id": parent_id, "parent_command": 1}
+        children[parent_id] = factory.queued(database, **asked).id
+        functions[parent_id] = function_factory.queued(database, **asked).id
+    factory.settled(database, parent_id=bad[0].id, parent_command=2)
+    factory.queued(database)
+    function_factory.queued(database)
+    stray = (bad[0].id, bad[1].id, "gone")
+    with database.read() as connection:
+        found = executions.strays(connection, 9)
+        assert set(found[0]) == {functions[key] for key in stray}
+        assert set(found[1]) == {children[key] for key in stray}
+        assert [len(ids_) for ids_ in executions.strays(connection, 2)] == [2, 2]
+
+
 def test_a_log_in_the_order_of_its_numbers(database: Database) -> None:
     row = factory.held(database)
     texts = [f'{{"n": {n}}}' for n in range(300)]
@@ -161,6 +185,7 @@ def test_very_many_that_wait_cost_nothing(crowd: Database) -> None:
         held = executions.open_rows(connection, NOW + 9, SHARDS)
         assert [row.id for row in held] == [told.id]
         assert executions.running_owned_by(connection, [OWNER]) == held
+        assert executions.strays(connection, 9) == ([], [])
     plans = statements.plans()
     assert len(plans) >= 6
     for plan in plans:

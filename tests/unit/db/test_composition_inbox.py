@@ -94,6 +94,18 @@ def test_a_parent_that_is_over_or_gone_hears_nothing(database: Database) -> None
         assert factory.inbox(database, parent_id) == []
 
 
+def test_a_dead_parent_is_told(database: Database) -> None:
+    """It may be redriven, and needs the answer then."""
+    parent = factory.held(database)
+    run = function_factory.running(database, parent_id=parent.id, parent_command=1)
+    bury = executions.Bury(id=parent.id, epoch=1, owner=OWNER, reason="attempts", now=NOW)
+    assert database.write(bury)
+    assert database.write(function_factory.settle(run))
+    assert factory.find(database, parent.id).state is CompositionState.DEAD
+    assert database.write(executions.Redrive(parent.id, NOW))
+    assert [number for number, _ in factory.inbox(database, parent.id)] == [1]
+
+
 def test_a_requeued_function_has_not_ended(database: Database) -> None:
     parent = factory.parked(database)
     run = function_factory.running(database, parent_id=parent.id, parent_command=1)

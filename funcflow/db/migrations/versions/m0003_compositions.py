@@ -64,6 +64,7 @@ def upgrade() -> None:
     op.create_index('ix_composition_executions_running', 'composition_executions', ['owner'], sqlite_where=sa.text("state = 'running'"), postgresql_where=sa.text("state = 'running'"))
     op.create_index('ix_composition_executions_told', 'composition_executions', ['owner'], sqlite_where=sa.text("state = 'running' AND deliveries > consumed"), postgresql_where=sa.text("state = 'running' AND deliveries > consumed"))
     op.create_index('ix_composition_executions_wake_at', 'composition_executions', ['shard', 'wake_at'], sqlite_where=sa.text("state IN ('queued', 'waiting') AND NOT posted AND wake_at IS NOT NULL"), postgresql_where=sa.text("state IN ('queued', 'waiting') AND NOT posted AND wake_at IS NOT NULL"))
+    op.create_index('ix_composition_executions_child', 'composition_executions', ['parent_id'], sqlite_where=sa.text("parent_id IS NOT NULL AND state IN ('queued', 'running', 'waiting')"), postgresql_where=sa.text("parent_id IS NOT NULL AND state IN ('queued', 'running', 'waiting')"))
     op.create_table('composition_heartbeats',
     sa.Column('execution_id', sa.Text(), nullable=False),
     sa.Column('command', sa.BigInteger(), autoincrement=False, nullable=False),
@@ -158,3 +159,4 @@ def upgrade() -> None:
     )
     op.add_column('executions', sa.Column('parent_id', sa.Text(), nullable=True))
     op.add_column('executions', sa.Column('parent_command', sa.BigInteger(), nullable=True))
+    op.create_index('ix_executions_parent_id', 'executions', ['parent_id'], sqlite_where=sa.text("parent_id IS NOT NULL AND state IN ('queued', 'running')"), postgresql_where=sa.text("parent_id IS NOT NULL AND state IN ('queued', 'running')"))
