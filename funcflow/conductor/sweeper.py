@@ -91,6 +91,7 @@ class Sweeper:
                     self.stop_cancelled,
                     self.repost,
                     self._compositions.repost,
+                    self._compositions.stop_strays,
                     self.expire,
                     self._compositions.purge,
                     self.purge,

@@ -27,7 +27,6 @@ _FORGET = tuple(
         "composition_heartbeats",
         "composition_payloads",
         "approvals",
-        "approvals",
     )
 )
 

@@ -6,15 +6,18 @@ their job get another; old rows go.
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import wait
 from typing import Final
 
 from funcflow import errors, models
+from funcflow.compositions import signals
 from funcflow.conductor.compositions.entry import ticket_of
 from funcflow.db import composition_executions as db
-from funcflow.db import garbage
+from funcflow.db import executions, garbage
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
 
@@ -22,6 +25,8 @@ LOG = logging.getLogger(__name__)
 
 #: Rows posted or purged in one go.
 BATCH: Final = 500
+#: What is told executions that lost their parent.
+STRAY: Final = "The execution that started it has ended"
 #: Seconds one sweep may go on removing old rows.
 PURGING: Final = 1.0
 
@@ -85,6 +90,22 @@ class Feeder:
             LOG.warning("%d open executions of compositions had no job on the board", len(lost))
             self._board.post([ticket_of(row) for row in lost])
         return len(lost)
+
+    def stop_strays(self) -> None:
+        """End what nobody waits for any more: its parent ended, or is gone, and the conductor
+        that held the parent died before it said so."""
+        if 0 not in self._board.own_shards():
+            return  # The owner of the first shard does it for all.
+        with self._database.read() as conn:
+            functions, children = db.strays(conn, BATCH)
+        if functions or children:
+            LOG.warning("%d executions had lost their parents", len(functions) + len(children))
+        now = self._clock()
+        stop = json.dumps(signals.dump(signals.Stopped(time=now, cause=STRAY)))
+        # Runs are stopped where they run, by what the sweeper there sees of their rows.
+        cancels = [self._database.submit(executions.Cancel(each, now)) for each in functions]
+        told = [self._database.submit(db.Deliver(each, (stop,), now)) for each in children]
+        wait([*cancels, *told])
 
     def purge(self) -> None:
         """Remove executions that ended long ago, for a while, and definitions without any."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,15 @@ import pytest
 
 from funcflow import conf as config
 from funcflow import errors, models, plugins
+from funcflow.compositions import signals
 from funcflow.conductor.compositions import feeder
 from funcflow.db import composition_executions as executions
 from funcflow.db import compositions, schema
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
-from funcflow.states import CompositionState
+from funcflow.states import CompositionState, State
 from tests.unit.db import composition_factory as factory
+from tests.unit.db import factory as function_factory
 from tests.unit.db.composition_factory import NOW
 
 KEPT, GRACE, WINDOW = 3600.0, 60.0, 3
@@ -117,6 +120,22 @@ def test_a_lost_job_is_posted_again(
 
 def held(database: Database, board: board_base.Board) -> models.CompositionExecution:
     return factory.held(database, **on(board))
+
+
+def test_who_lost_its_parent_is_stopped(
+    one: feeder.Feeder, board: board_base.Board, database: Database
+) -> None:
+    asked = {"parent_id": factory.settled(database, **on(board)).id, "parent_command": 1}
+    waits = {"parent_id": factory.parked(database, **on(board)).id, "parent_command": 1}
+    run, kept = (function_factory.running(database, **each) for each in (asked, waits))  # type: ignore[arg-type]
+    child, other = (factory.parked(database, **on(board), **each) for each in (asked, waits))
+    one.stop_strays()
+    states = [function_factory.find(database, each.id) for each in (run, kept)]
+    assert [each and each.state for each in states] == [State.CANCELLED, State.RUNNING]
+    ((_, text),) = factory.inbox(database, child.id)
+    assert isinstance(signals.load(json.loads(text)), signals.Stopped)
+    assert factory.find(database, child.id).state is CompositionState.QUEUED
+    assert factory.inbox(database, other.id) == []
 
 
 def test_old_ones_go_however_long_their_logs(
