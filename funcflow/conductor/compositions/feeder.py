@@ -10,8 +10,8 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import wait
-from typing import Final
+from concurrent.futures import Future, wait
+from typing import Any, Final
 
 from funcflow import errors, models
 from funcflow.compositions import signals
@@ -103,9 +103,11 @@ class Feeder:
         now = self._clock()
         stop = json.dumps(signals.dump(signals.Stopped(time=now, cause=STRAY)))
         # Runs are stopped where they run, by what the sweeper there sees of their rows.
-        cancels = [self._database.submit(executions.Cancel(each, now)) for each in functions]
-        told = [self._database.submit(db.Deliver(each, (stop,), now)) for each in children]
-        wait([*cancels, *told])
+        stopping: list[Future[Any]] = [
+            self._database.submit(executions.Cancel(each, now)) for each in functions
+        ]
+        stopping += [self._database.submit(db.Deliver(each, (stop,), now)) for each in children]
+        wait(stopping)
 
     def purge(self) -> None:
         """Remove executions that ended long ago, for a while, and definitions without any."""
