@@ -79,12 +79,12 @@ class Composition:
         url = f"{self._service.url}{self.path}"
         return load.post(url, count, clients, {"input": input, "sync": sync})
 
-    def wait(self, execution: str, *statuses: str) -> Any:
-        """The execution, once it has one of these statuses."""
-        while (found := self.show(execution))["status"] not in statuses:
+    def wait(self, execution: str, status: str, every: float = 0.005) -> Any:
+        """The execution, once it has this status; looks ``every`` so many seconds."""
+        while (found := self.show(execution))["status"] != status:
             if found["status"] != "RUNNING":
-                raise process.ServiceError(f"{found}")
-            time.sleep(0.002)
+                raise process.ServiceError(f"{found}"[:2000])
+            time.sleep(every)
         return found
 
 
@@ -183,7 +183,7 @@ def mapped(service: Service, count: int) -> str:
             watch = measure.Stopwatch([os.getpid(), *service.pids])
             with peak_memory(service.conductor) as memory, watch:
                 execution = made.start({"items": list(range(items))})
-                ended = made.wait(execution["id"], "SUCCEEDED")
+                ended = made.wait(execution["id"], "SUCCEEDED", every=0.25)
             if len(ended["output"]) != items:
                 raise process.ServiceError(f"{len(ended['output'])} results of {items}")
             first, most = memory()
@@ -230,7 +230,7 @@ def lateness(service: Service, count: int) -> list[float]:
     begun = [made.start({})["id"] for _ in range(count)]
     late = []
     for execution in begun:
-        made.wait(execution, "SUCCEEDED")
+        made.wait(execution, "SUCCEEDED", every=0.05)
         times = {each["type"]: moment(each["timestamp"]) for each in made.history(execution)}
         late.append(times["WaitStateExited"] - times["WaitStateEntered"] - PARKED)
     return late
