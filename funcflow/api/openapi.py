@@ -49,6 +49,7 @@ _PATH_PARAMETERS: dict[str, Schema] = {
         "description": "Id, or name; - stands for any, where an execution follows.",
         "examples": ["greeting"],
     },
+    "activity": {"type": "string", "minLength": 1, "examples": ["resize"]},
     "alias_name": {"type": "string", "minLength": 1, "examples": ["live"]},
     "token": {"type": "string", "minLength": 1, "description": "As the task gave it."},
     "version": {**common.VERSION, "examples": [1]},

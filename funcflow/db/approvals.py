@@ -181,6 +181,24 @@ def pending(
     return [Asked(**row) for row in connection.execute(sa.text(query + _ORDER), asked).mappings()]
 
 
+_TAKE = (
+    "DELETE FROM approvals WHERE (execution_id, command) IN ("  # noqa: S608
+    "SELECT a.execution_id, a.command FROM approvals AS a"
+    " JOIN composition_executions AS e ON e.id = a.execution_id"
+    " WHERE e.state IN ('queued', 'running', 'waiting') AND a.kind = 'activity'"
+    " AND a.project_id = :project_id AND a.name = :name"
+    f" ORDER BY a.asked_at, a.execution_id, a.command LIMIT 1) RETURNING {', '.join(_COLUMNS)}"
+)
+
+
+def take(connection: sa.Connection, project_id: str, activity: str) -> Asked | None:
+    """Give the oldest task of an activity to one who asks; it is not found any more. To be
+    called in a transaction of its own."""
+    asked = {"project_id": project_id, "name": activity}
+    row = connection.execute(sa.text(_TAKE), asked).mappings().first()
+    return None if row is None else Asked(**row)
+
+
 def find(connection: sa.Connection, execution_id: str, command: int) -> Asked | None:
     """The task, or None."""
     asked = {"execution_id": execution_id, "command": command}

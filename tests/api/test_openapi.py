@@ -19,6 +19,7 @@ GET /healthz
 GET /metrics
 GET /readyz
 GET /v1
+POST /v1/activities/{activity}/task
 GET /v1/aliases
 POST /v1/aliases
 DELETE /v1/aliases/{alias_name}
@@ -167,7 +168,10 @@ def test_a_fuzzer_finds_nothing(tmp_path: Path) -> None:
     Left out is the check that whatever fits the schemas is accepted: limits that are configured,
     or that span fields, no schema can tell.
     """
-    server = up.Server(up.load(up.Options(port=0, data_dir=str(tmp_path / "data"))))
+    conf = up.load(up.Options(port=0, data_dir=str(tmp_path / "data")))
+    # Nobody waits longer than the fuzzer does for an answer.
+    conf.set_override("sync_wait", 5.0, group="api")
+    server = up.Server(conf)
     try:
         # What the document's examples name is there.
         api = Api(server.url)

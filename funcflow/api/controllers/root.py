@@ -13,6 +13,7 @@ import webob
 
 from funcflow.api import openapi, reply
 from funcflow.api.controllers import (
+    activities,
     aliases,
     approvals,
     compositions,
@@ -55,6 +56,7 @@ class V1(discovery.Version):
         self.executions = executions.Executions(services, slots)
         self.compositions = compositions.Compositions(services, slots)
         self.approvals = approvals.Approvals(services)
+        self.activities = activities.Activities(services, slots)
         setattr(self, "task-tokens", task_tokens.TaskTokens(services))
         setattr(self, "dead-letters", dead_letters.DeadLetters(services))
 
