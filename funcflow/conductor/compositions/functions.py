@@ -74,7 +74,9 @@ class Functions:
                 continue
             try:
                 calls.append(self._call(held, command))
-            except (errors.NotFound, errors.BadRequest) as exc:
+            except errors.Unavailable:
+                raise
+            except errors.FuncflowError as exc:
                 held.answer(outcomes.unknown(held.now(), command.id, exc.message))
         known = self._jobs.known(call.execution.id for call in calls) if again else set()
         away: list[_Call] = []

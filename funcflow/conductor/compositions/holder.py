@@ -14,7 +14,7 @@ import math
 import threading
 import time
 from concurrent.futures import Future
-from typing import Final, Protocol
+from typing import Final
 
 from funcflow import errors, models
 from funcflow.compositions import execution as language
@@ -22,12 +22,12 @@ from funcflow.compositions import signals
 from funcflow.compositions.commands import Request, StartTimer
 from funcflow.compositions.definition import Definition
 from funcflow.compositions.signals import Signal
-from funcflow.conductor.compositions import base, crew, journal, parking, timers
+from funcflow.conductor.compositions import base, journal, parking
 from funcflow.conductor.compositions.alarms import Alarms, BeatDue
-from funcflow.conductor.compositions.inbox import Inbox, Read
+from funcflow.conductor.compositions.inbox import Read
+from funcflow.conductor.compositions.owner import Owner
 from funcflow.conductor.compositions.progress import Progress
 from funcflow.db import composition_executions as db
-from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
 
 LOG = logging.getLogger(__name__)
@@ -54,41 +54,6 @@ class Retry:
 
 
 Mail = Signal | BeatDue | Ran | Retry
-
-
-class Owner(Protocol):
-    """What a holder needs of the keeper. What a holder tells it ends the holder."""
-
-    crew: crew.Crew
-    timers: timers.Timers
-    inbox: Inbox
-    database: Database
-    #: Seconds a wait must last at least to be parked.
-    park_after: float
-    #: Nothing new is to be begun here: executions are to go on elsewhere.
-    draining: bool
-
-    def now(self) -> float:
-        """The wall clock."""
-
-    @property
-    def crowded(self) -> bool:
-        """Others wait for room in memory."""
-
-    def performer(self, name: str) -> base.Performer: ...
-
-    def settled(self, holder: Holder, outcome: db.Settle) -> None: ...
-
-    def parked(self, holder: Holder) -> None: ...
-
-    def refused(self, holder: Holder) -> None:
-        """An append did not fit: somebody else holds it, or it is not as we think."""
-
-    def broke(self, holder: Holder, exc: Exception) -> None:
-        """The platform failed it."""
-
-    def give_back(self, holder: Holder) -> None:
-        """It is to go on elsewhere."""
 
 
 class Holder:
@@ -235,16 +200,11 @@ class Holder:
 
     def _step(self) -> bool:
         """One turn. True: there is more to compute."""
-        self._until = time.monotonic() + SLICE
         if self._first is not None:
             # What the inbox says is about commands that follow from this one.
-            self._take(self._first)
-            self._first = None
+            self._compute()
         self._read_inbox()
-        while (signal := self._next()) is not None:
-            self._take(signal)
-            if time.monotonic() >= self._until:
-                break
+        self._compute()
         then = self._then()
         if then is not _STAY or self._journal.due:
             done = self._journal.write(self.progress.execution, then, self.now())
@@ -260,6 +220,15 @@ class Holder:
             self._owner.settled(self, then)
             return False
         return self._go_on()
+
+    def _compute(self) -> None:
+        """Take what was said, for a slice of time."""
+        with self._owner.computing:
+            self._until = time.monotonic() + SLICE
+            while (signal := self._next()) is not None:
+                self._take(signal)
+                if time.monotonic() >= self._until:
+                    break
 
     def _take(self, signal: Signal) -> None:
         taken = self.progress.advance(signal, self._enough)
@@ -280,6 +249,9 @@ class Holder:
         return self._told or time.monotonic() >= self._until
 
     def _next(self) -> Signal | None:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
         while self._entries:
             number, signal = self._entries.popleft()
             self._journal.take(number)
