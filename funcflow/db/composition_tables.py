@@ -148,6 +148,9 @@ composition_executions = sa.Table(
         "parent_id IS NOT NULL AND state IN ('queued', 'running', 'waiting')",
         "parent_id",
     ),
+    # To be counted.
+    where("ix_composition_executions_queued", "state = 'queued'", "project_id"),
+    where("ix_composition_executions_waiting", "state = 'waiting'", "project_id"),
     where("ix_composition_executions_dead", "state = 'dead'", "project_id", "id"),
     where("ix_composition_executions_finished_at", "finished_at IS NOT NULL", "finished_at"),
     postgresql_with={"fillfactor": 70},

@@ -65,6 +65,8 @@ def upgrade() -> None:
     op.create_index('ix_composition_executions_told', 'composition_executions', ['owner'], sqlite_where=sa.text("state = 'running' AND deliveries > consumed"), postgresql_where=sa.text("state = 'running' AND deliveries > consumed"))
     op.create_index('ix_composition_executions_wake_at', 'composition_executions', ['shard', 'wake_at'], sqlite_where=sa.text("state IN ('queued', 'waiting') AND NOT posted AND wake_at IS NOT NULL"), postgresql_where=sa.text("state IN ('queued', 'waiting') AND NOT posted AND wake_at IS NOT NULL"))
     op.create_index('ix_composition_executions_child', 'composition_executions', ['parent_id'], sqlite_where=sa.text("parent_id IS NOT NULL AND state IN ('queued', 'running', 'waiting')"), postgresql_where=sa.text("parent_id IS NOT NULL AND state IN ('queued', 'running', 'waiting')"))
+    op.create_index('ix_composition_executions_queued', 'composition_executions', ['project_id'], sqlite_where=sa.text("state = 'queued'"), postgresql_where=sa.text("state = 'queued'"))
+    op.create_index('ix_composition_executions_waiting', 'composition_executions', ['project_id'], sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
     op.create_table('composition_heartbeats',
     sa.Column('execution_id', sa.Text(), nullable=False),
     sa.Column('command', sa.BigInteger(), autoincrement=False, nullable=False),
