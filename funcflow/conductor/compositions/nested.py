@@ -85,6 +85,10 @@ class Nested:
             traceparent=parent.traceparent,
         )
         target, alias = self._target(context, asked.target)
+        try:
+            self._offspring.check(parent.project_id)
+        except errors.TooMany as exc:
+            raise Failure(work.LIMIT, exc.message) from exc
         waits = asked.wait in _WAITING
         return starts.row(
             target,

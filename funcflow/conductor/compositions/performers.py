@@ -10,7 +10,7 @@ from typing import Final
 
 from oslo_config import cfg
 
-from funcflow import http_tasks, offload, plugins
+from funcflow import http_tasks, offload, plugins, queues
 from funcflow.composition_targets import CompositionTargets
 from funcflow.compositions.commands import Request, RunTask
 from funcflow.compositions.resources import Kind
@@ -46,7 +46,8 @@ def build(
     :raises funcflow.errors.ConfigError: networks, certificates or buckets are not as they must be
     """
     options = conf.compositions
-    offspring = Offspring(database, launcher, texts, clock, board.shard_of, options.max_depth)
+    full = queues.Queues(conf, database, "composition")
+    offspring = Offspring(database, launcher, texts, clock, board.shard_of, full, options.max_depth)
     buckets = plugins.load("funcflow.buckets", options.buckets)(conf)
     client, bounds = http_tasks.client_of(conf), http_tasks.bounds_of(conf)
 
