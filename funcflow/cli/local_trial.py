@@ -54,7 +54,7 @@ def tried(
 
 
 _AROUND = {
-    "Execution": {"Id": "local", "Name": "local", "RoleArn": "", "RedriveCount": 0},
+    "Execution": {"Id": "local", "Name": "local", "RoleArn": ""},
     "StateMachine": {"Id": "local", "Name": "local"},
 }
 

@@ -48,7 +48,7 @@ class TestState:
         body = request.body
         made = ids.new()
         around = {
-            "Execution": {"Id": made, "Name": made, "RoleArn": "", "RedriveCount": 0},
+            "Execution": {"Id": made, "Name": made, "RoleArn": ""},
             "StateMachine": {"Id": made, "Name": _NAME},
         }
         asked = schemas.asked(body, _state(body), around)
@@ -79,7 +79,7 @@ class TestState:
         except errors.NotFound as exc:
             return outcomes.unknown(time.time(), task.id, exc.message)
         if ran.state not in states.OPEN:
-            return outcomes.answer(time.time(), task.id, ran, token=False)
+            return outcomes.answer(time.time(), task, ran)
         if task.timeout is not None and not work.detached:
             return TaskTimedOut(time=time.time(), id=task.id)
         raise schemas.bad(
