@@ -39,10 +39,15 @@ def answered(command: Request, work: Work, now: Callable[[], float]) -> Signal:
     except Failure as failure:
         return failed(now(), command, failure)
     except Exception as error:
-        LOG.warning("%s broke", command, exc_info=error)
-        internal = Failure(failures.RUNTIME, f"{INTERNAL} ({type(error).__name__})")
-        return failed(now(), command, internal)
+        return broken(now(), command, error)
     return signals.TaskSucceeded(time=now(), id=command.id, output=output)
+
+
+def broken(now: float, command: Request, error: Exception) -> Signal:
+    """The answer of a command that we could not do, through a fault of ours or our machine."""
+    LOG.warning("%s broke", command, exc_info=error)
+    internal = Failure(failures.RUNTIME, f"{INTERNAL} ({type(error).__name__})")
+    return failed(now, command, internal)
 
 
 def failed(now: float, command: Request, failure: Failure) -> Signal:

@@ -207,8 +207,13 @@ class LocalRun:
         cancelled = Future[None]()
 
         def work() -> None:
-            if not cancelled.done():
-                self._arrived.put((run, self._submitted(command, job.answer(self._now))))
+            if cancelled.done():
+                return
+            try:
+                answer = job.answer(self._now)
+            except Exception as error:
+                answer = answers.broken(self._now(), command, error)
+            self._arrived.put((run, self._submitted(command, answer)))
 
         run.jobs[command.id] = (job, cancelled)
         self._threads.submit(work)
