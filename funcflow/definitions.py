@@ -63,7 +63,8 @@ class Definitions:
 
     def started(self, row: models.CompositionExecution) -> signals.Started:
         """The first signal of its log. It follows from the row alone, so that it need not be
-        durable before the execution begins."""
+        durable before the execution begins. Its time is when somebody first took it, so that
+        what it waited in the queue is not lost to the deadlines of its first tasks."""
         name, _ = self._entry(row.composition_id, row.revision)
         execution = {
             "Id": row.id,
@@ -72,7 +73,7 @@ class Definitions:
             "RedriveCount": 0,
         }
         return signals.Started(
-            time=row.created_at,
+            time=row.started_at or row.created_at,
             input=json.loads(self.texts.back(row.input or "{}")),
             context={
                 "Execution": execution,

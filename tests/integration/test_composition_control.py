@@ -317,6 +317,13 @@ def test_those_that_wait_for_their_children_make_room_for_them(stage: conducting
         assert stage.output(parent.id, 60) == [{"n": n} for n in range(3)]
 
 
+def test_the_time_in_the_queue_is_not_the_tasks(stage: conducting.Stage) -> None:
+    composition = stage.composition(conducting.machine(step("slow", TimeoutSeconds=20)))
+    execution = stage.begin(composition, {"seconds": 0}, created_at=time.time() - HOUR)
+    stage.conductor()
+    assert stage.output(execution.id) == {}
+
+
 def test_a_start_that_somebody_waits_for(stage: conducting.Stage) -> None:
     made = stage.conductor()
     composition = stage.composition(conducting.machine(step("slow")))
