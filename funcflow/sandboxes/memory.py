@@ -30,8 +30,9 @@ from funcflow.sandboxes.base import (
     SandboxError,
     WorkerSpec,
 )
-from funcflow.sandboxes.process import runtimes, verdicts
-from funcflow.sandboxes.process.logs import RunLog
+from funcflow.sandboxes.process import runtimes
+from funcflow.sandboxes.stream import verdicts
+from funcflow.sandboxes.stream.logs import RunLog
 
 _log: contextvars.ContextVar[RunLog | None] = contextvars.ContextVar("log", default=None)
 #: Modules of packages share this process's names: one import at a time.

@@ -26,10 +26,10 @@ from funcflow import ids, plugins
 from funcflow.networks.base import Attachment, Network
 from funcflow.sandboxes.base import Protection, SandboxError, WorkerSpec
 from funcflow.sandboxes.process import cgroups, instances, protections, root, runtimes
-from funcflow.sandboxes.process.channel import Channel
 from funcflow.sandboxes.process.jailed import Jailed
 from funcflow.sandboxes.process.worker import ProcessWorker
 from funcflow.sandboxes.process.zygotes import Language, Zygote
+from funcflow.sandboxes.stream.channel import Channel
 
 LOG = logging.getLogger(__name__)
 

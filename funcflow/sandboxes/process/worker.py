@@ -12,10 +12,11 @@ from typing import Any
 
 from funcflow import models
 from funcflow.sandboxes.base import LogSink, Outcome, Request, SandboxError, WorkerSpec
-from funcflow.sandboxes.process import verdicts
-from funcflow.sandboxes.process.channel import STUCK, Channel, Run
+from funcflow.sandboxes.process import endings
 from funcflow.sandboxes.process.jailed import Jailed
-from funcflow.sandboxes.process.logs import RunLog
+from funcflow.sandboxes.stream import verdicts
+from funcflow.sandboxes.stream.channel import STUCK, Channel, Run
+from funcflow.sandboxes.stream.logs import RunLog
 
 #: The stream id of the load, which no execution can have.
 _LOAD = ""
@@ -156,7 +157,7 @@ class ProcessWorker:
 
     def _ending(self, log: RunLog) -> models.FunctionError | str:
         """Why there is no more to be had from it: the user's doing, or what we know (a str)."""
-        return verdicts.ending(
+        return endings.ending(
             self.jailed, self._channel.ended or "closed", log.tail, self.spec.revision.limits
         )
 
