@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg
 
-from funcflow import errors
+from funcflow import errors, options_kubernetes
 
 MIB = 1024 * 1024
 
@@ -144,7 +146,7 @@ CONDUCTOR = [
 ]
 
 SANDBOX = [
-    cfg.StrOpt("driver", default="process", help="process or memory."),
+    cfg.StrOpt("driver", default="process", help="process, kubernetes or memory."),
     cfg.BoolOpt(
         "allow_unprotected",
         default=False,
@@ -197,6 +199,7 @@ GROUPS: dict[str, Any] = {
     "jobboard": JOBBOARD,
     "conductor": CONDUCTOR,
     "sandbox": SANDBOX,
+    "kubernetes": options_kubernetes.OPTIONS,
     "limits": LIMITS,
 }
 
@@ -242,6 +245,23 @@ def data_dir(conf: cfg.ConfigOpts) -> Path:
     :raises errors.ConfigError: it cannot be made
     """
     return _made(conf.data_dir, "Choose another one with --data-dir or [DEFAULT] data_dir.")
+
+
+def secret(conf: cfg.ConfigOpts) -> str:
+    """The installation's secret; made and kept in the data folder unless configured."""
+    if conf.secret:
+        return str(conf.secret)
+    path: Path = data_dir(conf) / "secret"
+    try:
+        with open(path, "x", opener=_private) as file:
+            file.write(secrets.token_urlsafe(32))
+    except FileExistsError:
+        pass  # Made at an earlier start.
+    return path.read_text()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def database_url(conf: cfg.ConfigOpts) -> str:

@@ -21,6 +21,8 @@ class Definition:
     function_name: str
     language: str
     trusted: bool
+    #: Of the runtime, or the function's own.
+    image: str = ""
 
 
 class Lease(Protocol):

@@ -64,6 +64,8 @@ class Catalog:
         return inv.Definition(
             revision=revision,
             function_name=name or function_id,
-            language=runtime.language if runtime else "",
-            trusted=runtime.trusted if runtime else False,
+            language=runtime.language if runtime else "image",
+            # Whether users' own images are trusted is for the sandbox to say.
+            trusted=runtime.trusted if runtime else True,
+            image=runtime.image if runtime else str(revision.code.get("image", "")),
         )

@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 
 from oslo_config import cfg
@@ -69,7 +69,9 @@ class Conductor(board_base.Listener):
         cache_dir = settings.cache_dir(conf)
         self._packages = packages.Cache(cache_dir, conf.store.cache_size, store)
         self._catalog = catalog.Catalog(database)
-        self._pools = pools.Pools(sandbox, self._packages.fetch, settings.bounds_of(conf))
+        self._pools = pools.Pools(
+            sandbox, self._packages.fetch, settings.bounds_of(conf, sandbox.local)
+        )
         self._ledger = ledger.Ledger(database, self._stopping)
         self._flusher = logs.LogFlusher(
             lambda execution_id, chunks: database.write(executions.AppendLogs(execution_id, chunks))
@@ -118,6 +120,20 @@ class Conductor(board_base.Listener):
             self._sweeper.repost(grace=0.0)
         self._dispatcher.start()
         self._sweeper.start()
+        if left := self._sandbox.left():
+            threading.Thread(target=self._adopt, args=(left,), name="adopt", daemon=True).start()
+
+    def _adopt(self, left: Sequence[sandbox_base.Key]) -> None:
+        """Take over the workers of our earlier life."""
+        taken = 0
+        for _, function_id, number in left:
+            try:
+                self._pools.scale(self._catalog.definition(function_id, number), 1)
+            except errors.FuncflowError as exc:
+                LOG.warning("a worker of %s is not taken over: %s", function_id, exc)
+            else:
+                taken += 1
+        LOG.info("took over %d of %d workers", taken, len(left))
 
     def drain(self) -> None:
         """Take nothing more."""
@@ -133,6 +149,7 @@ class Conductor(board_base.Listener):
             time.sleep(0.02)
         self._runner.give_up()
         self._stopping.set()
+        self._sandbox.part()
         self._pools.close()
         self._executor.shutdown(wait=True, cancel_futures=True)
         self._flusher.stop()
@@ -262,9 +279,7 @@ class Conductor(board_base.Listener):
         return self._pools.detach(function_id, revision, grace=4.0)
 
     def capacity(self, language: str) -> control.Capacity:
-        if language not in self._sandbox.languages:
-            return control.Capacity(0, 0)
-        return control.Capacity(*self._pools.room())
+        return control.Capacity(*(self._sandbox.room(language) or self._pools.room()))
 
     def cancel(self, execution_id: str) -> None:
         self._runner.cancel(execution_id)

@@ -19,7 +19,7 @@ from funcflow import models, packages
 from funcflow.sandboxes import base as sandbox_base
 from taskflow_flows import invocation as inv
 
-Key = tuple[str, str, int]
+Key = sandbox_base.Key
 
 #: Seconds after which a waiting call looks again by itself, should a wake-up be missed.
 LOOK_AGAIN = 0.25
@@ -204,7 +204,8 @@ class Pools:
 
     def tick(self) -> None:
         """End workers that were idle for too long or died; called every now and then."""
-        oldest = time.monotonic() - (0.0 if memory_short() else self._bounds.idle)
+        short = self._sandbox.local and memory_short()
+        oldest = time.monotonic() - (0.0 if short else self._bounds.idle)
         with self._lock:
             ended = [
                 slot
@@ -317,12 +318,14 @@ class Pools:
         slot: Slot | None = None
         package: packages.Lease | None = None
         try:
-            package = self._fetch(definition.revision.digest or "")
+            if definition.revision.digest is not None:
+                package = self._fetch(definition.revision.digest)
             spec = sandbox_base.WorkerSpec(
                 revision=definition.revision,
                 language=definition.language,
                 trusted=definition.trusted,
-                package=package.path,
+                package=package.path if package is not None else None,
+                image=definition.image,
             )
             worker = self._sandbox.start(spec)
             slot = Slot(key, worker, package, limits.memory_size, limits.concurrency, 1)

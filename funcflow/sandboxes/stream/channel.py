@@ -30,6 +30,7 @@ class Run:
 
     __slots__ = (
         "answer",
+        "cancelled",
         "deadline",
         "done",
         "frame_limit",
@@ -49,8 +50,10 @@ class Run:
         self.done = False
         #: Whether the worker can know of it.
         self.sent = False
-        #: Cancelled from outside.
+        #: Its call is to return at once.
         self.stopped = False
+        #: The worker was asked to stop it.
+        self.cancelled = False
         self.waiter: threading.Lock | None = None
 
 
@@ -107,6 +110,14 @@ class Channel:
                 run.waiter.release()
             os.eventfd_write(self._wake, 1)
             return True
+
+    def hurry(self, run: Run, deadline: float) -> None:
+        """Bring the end of the wait for that run forward."""
+        with self._lock:
+            run.deadline = min(run.deadline, deadline)
+            if run.waiter is not None and run.waiter.locked():
+                run.waiter.release()
+            os.eventfd_write(self._wake, 1)
 
     def give_up(self, why: str) -> None:
         """Nothing more is to be had from this worker."""
