@@ -38,7 +38,7 @@ def main() -> int:
         if options.action == "load":
             from tools.services import kubernetes
 
-            kubernetes.Cluster().load(archive)
+            kubernetes.Cluster().provide(archive, name)
         size = archive.stat().st_size / 1e6
         print(f"{name}  {archive}  {size:.0f} MB  {time.monotonic() - began:.1f} s")
     return 0

@@ -125,7 +125,7 @@ def _configuration() -> Path:
     """Lists of one suite's main component, from the mirror that apt uses here; made once."""
     folder = CACHE / "apt"
     config = folder / "apt.conf"
-    with _locked(CACHE / "apt.lock"):
+    with locked(CACHE / "apt.lock"):
         if not (folder / "ready").exists():
             for name in ("lists/partial", "cache/archives/partial", "none"):
                 (folder / name).mkdir(parents=True, exist_ok=True)
@@ -175,7 +175,8 @@ def _folder(name: str) -> Iterator[Path]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """Alone among all processes that take this lock."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

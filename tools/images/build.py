@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 #: What names of images begin with where nobody says otherwise; no such host exists.
 REGISTRY = "registry.local/funcflow"
 _CODE = Path(__file__).parent
+#: Seconds that layers and archives are kept unused.
+_KEPT = 3 * 86400
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +83,12 @@ def build(
     wanted: Recipe, recipes: Mapping[str, Recipe], registry: str = REGISTRY
 ) -> tuple[Path, str]:
     """(archive, name of the image in it); made anew only when something of it changed."""
+    with apt.locked(CACHE / "build.lock"):
+        _forget_old()
+        return _build(wanted, recipes, registry)
+
+
+def _build(wanted: Recipe, recipes: Mapping[str, Recipe], registry: str) -> tuple[Path, str]:
     layers: list[oci.Layer] = []
     config: dict[str, Any] = {}
     bottom: Path | None = None
@@ -91,10 +100,12 @@ def build(
                 bottom = bottom or layers[0].path.with_suffix("")
         config |= each.config
     image = oci.Image(name=f"{registry}/{wanted.name}:{wanted.tag}", layers=layers, config=config)
-    inputs = [image.name, config, [layer.digest for layer in layers], _code()]
+    inputs = [image.name, config, [layer.digest for layer in layers]]
     target = CACHE / "archives" / f"{wanted.name}-{_key(inputs)[:16]}.tar"
     target.parent.mkdir(parents=True, exist_ok=True)
-    if not target.exists():
+    if target.exists():
+        target.touch()
+    else:
         oci.write(image, target)
     return target, image.name
 
@@ -113,10 +124,11 @@ def _locked(each: Recipe) -> list[apt.Deb]:
 def _layer(key: str, make: Any, each: Recipe, bottom: Path | None) -> oci.Layer:
     """Of the cache, or made now. The first one's folder stays: its Python compiles the others."""
     target = CACHE / "layers" / f"{key[:32]}.tar"
-    digest = target.with_suffix(".digest")
+    digest, folder = target.with_suffix(".digest"), target.with_suffix("")
     if digest.exists():
+        for path in (target, digest, *folder.parent.glob(folder.name)):
+            path.touch()
         return oci.Layer(target, digest.read_text())
-    folder = target.with_suffix("")
     draft = folder.with_name(f"{folder.name}-{os.getpid()}")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -129,6 +141,13 @@ def _layer(key: str, make: Any, each: Recipe, bottom: Path | None) -> oci.Layer:
         shutil.rmtree(draft)
     digest.write_text(layer.digest)
     return layer
+
+
+def _forget_old() -> None:
+    """What nobody asked for in a while can be made again."""
+    for path in (*CACHE.glob("layers/*"), *CACHE.glob("archives/*")):
+        if path.stat().st_mtime < time.time() - _KEPT:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _packages_key(each: Recipe) -> Any:
@@ -180,12 +199,9 @@ def _digest(path: Path) -> str:
 
 
 def _code() -> str:
-    return _key([path.read_text() for path in sorted(_CODE.glob("*.py"))])
+    """What makes the layers is part of what they are made from."""
+    return "".join(path.read_text() for path in sorted(_CODE.glob("*.py")))
 
 
 def _key(*parts: Any) -> str:
-    return hashlib.sha256(json.dumps([_CODE_VERSION, *parts]).encode()).hexdigest()
-
-
-#: Raised when the same inputs give other layers than before.
-_CODE_VERSION = 1
+    return hashlib.sha256(json.dumps([_code(), *parts]).encode()).hexdigest()

@@ -107,12 +107,13 @@ def _add(archive: tarfile.TarFile, path: Path, root: Path) -> None:
     info = tarfile.TarInfo(str(path.relative_to(root)))
     found = path.lstat()
     info.mtime = EPOCH
-    info.mode = stat.S_IMODE(found.st_mode)
+    # Whoever built it had a mask of permissions of his own.
+    info.mode = 0o755 if found.st_mode & stat.S_IXUSR else 0o644
     if stat.S_ISLNK(found.st_mode):
         info.type, info.linkname, info.mode = tarfile.SYMTYPE, os.readlink(path), 0o777
         archive.addfile(info)
     elif stat.S_ISDIR(found.st_mode):
-        info.type = tarfile.DIRTYPE
+        info.type, info.mode = tarfile.DIRTYPE, 0o755
         archive.addfile(info)
     else:
         info.size = found.st_size

@@ -86,14 +86,26 @@ def compile_python(base: Path, root: Path, folders: Iterable[str]) -> None:
     (loader,) = (base / "usr/lib64").glob("ld-linux-*.so.*")
     libraries = ":".join(str(path) for path in sorted((base / "usr/lib").glob("*-linux-gnu")))
     script = "import compileall,sys; sys.exit(not compileall.main())"
-    options = ["-q", "-q", "-j", "1", "--invalidation-mode", "unchecked-hash"]
+    options = ["-q", "-q", "-f", "-j", "1", "--invalidation-mode", "unchecked-hash"]
     for folder in folders:
         where = root / folder.lstrip("/")
         if not where.is_dir():
             continue
         interpreter = [str(loader), "--library-path", libraries, str(program)]
         subprocess.run(
-            [*interpreter, "-S", "-c", script, *options, "-s", str(root), "-p", "/", str(where)],
+            [
+                *interpreter,
+                "-B",
+                "-S",
+                "-c",
+                script,
+                *options,
+                "-s",
+                str(root),
+                "-p",
+                "/",
+                str(where),
+            ],
             env={"PYTHONHOME": str(base / "usr"), "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8"},
             check=True,
         )
