@@ -113,7 +113,7 @@ class Cluster:
     def load(self, archive: Path) -> None:
         """Put an image archive (OCI or of ``docker save``) on the node."""
         socket = self.home / "run" / "containerd.sock"
-        ctr = [str(self.home / "root/usr/bin/ctr"), "--address", str(socket)]
+        ctr = [str(self.home / "debian/usr/bin/ctr"), "--address", str(socket)]
         command = [*ctr, "--namespace", "k8s.io", "images", "import", str(archive)]
         subprocess.run(self.inside(command), check=True, capture_output=True)
 

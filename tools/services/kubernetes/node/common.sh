@@ -26,7 +26,7 @@ until_ok() { # seconds, what, command...
   return 1
 }
 inside() { nsenter --target "$(pid holder)" --mount --net -- "$@"; }
-ctr() { inside "$HOME_DIR/root/usr/bin/ctr" --address "$RUN/containerd.sock" --namespace k8s.io "$@"; }
+ctr() { inside "$HOME_DIR/debian/usr/bin/ctr" --address "$RUN/containerd.sock" --namespace k8s.io "$@"; }
 
 # apt with the suite's own deb and deb-src lists, below HOME_DIR: the system's settings stay as they
 # are. The mirror is the one that apt uses on this machine; DEBIAN_MIRROR overrides it.

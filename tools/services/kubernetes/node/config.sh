@@ -21,14 +21,14 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
   # Without CAP_SYS_RESOURCE runc dies when it is asked to lower a score.
   restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "$HOME_DIR/root/usr/lib/cni"
+    bin_dir = "$HOME_DIR/debian/usr/lib/cni"
     conf_dir = "$HOME_DIR/conf/cni"
   [plugins."io.containerd.grpc.v1.cri".containerd]
     default_runtime_name = "runc"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
       runtime_type = "io.containerd.runc.v2"
       [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-        BinaryName = "$HOME_DIR/root/usr/sbin/runc"
+        BinaryName = "$HOME_DIR/debian/usr/sbin/runc"
         SystemdCgroup = false
 K
 cat > cni/10-pods.conflist <<K

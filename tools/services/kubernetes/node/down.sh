@@ -21,7 +21,7 @@ stop containerd -KILL
 # Shims are ours if their address is our socket.
 for process in /proc/[0-9]*; do
   { tr '\0' ' ' < "$process/cmdline"; } 2>/dev/null \
-    | grep -q "^$HOME_DIR/root/usr/bin/containerd-shim-runc-v2 .*-address $RUN/containerd.sock" \
+    | grep -q "^$HOME_DIR/[a-z]*/usr/bin/containerd-shim-runc-v2 .*-address $RUN/containerd.sock" \
     && kill -KILL "${process#/proc/}"
 done
 stop kube-apiserver -KILL; stop etcd; stop holder -KILL

@@ -4,12 +4,12 @@
 #
 # Everything runs in one private network and mount namespace, held by a `sleep`. The host sees one
 # network link (ffk8s0), two routes through it (pods, services) and the kubepods control groups.
-# HOME_DIR: caches (bin, root, debs, src), kept; state (pki, conf, run, var, log), removed by down.sh.
+# HOME_DIR: caches (bin, debian, debs, src), kept; state (pki, conf, run, var, log), removed by down.sh.
 set -euo pipefail
 HERE=$(dirname "$(readlink -f "$0")"); : "${HOME_DIR:?}"; . "$HERE/common.sh"
 export HOME_DIR NODE=node1 NODE_IP=172.30.99.2 POD_NET=10.244.0.0/24 SERVICE_IP=10.96.0.1
 HOST_IP=172.30.99.1 SERVICE_NET=10.96.0.0/16 PKI=$HOME_DIR/pki PYTHON=${PYTHON:-python3}
-mkdir -p "$HOME_DIR"/{debs,root,bin,pki,conf,log,run,var}; cd "$HOME_DIR"
+mkdir -p "$HOME_DIR"/{debs,debian,bin,pki,conf,log,run,var}; cd "$HOME_DIR"
 
 # ---- what it is made of --------------------------------------------------------------------------
 missing=
@@ -21,10 +21,10 @@ if [ -n "$missing" ]; then
   apt-get install -y --no-install-recommends $missing > log/apt.log 2>&1 \
     || { apt-get update > log/apt.log 2>&1 && apt-get install -y --no-install-recommends $missing > log/apt.log 2>&1; }
 fi
-if [ ! -x root/usr/bin/etcd ] || [ ! -x root/usr/sbin/runc ] || [ ! -x root/usr/bin/containerd ]; then
+if [ ! -x debian/usr/bin/etcd ] || [ ! -x debian/usr/sbin/runc ] || [ ! -x debian/usr/bin/containerd ]; then
   say "fetching etcd, containerd, runc and the network plugins"
   for package in containerd runc containernetworking-plugins etcd-server; do
-    (cd debs; ls ${package}_*.deb >/dev/null 2>&1 || private_apt download -qq $package; dpkg -x ${package}_*.deb ../root)
+    (cd debs; ls ${package}_*.deb >/dev/null 2>&1 || private_apt download -qq $package; dpkg -x ${package}_*.deb ../debian)
   done
 fi
 "$HERE/build.sh"
@@ -68,19 +68,19 @@ start() { # name, command...
   local name=$1; shift
   alive "$name" && return 0
   setsid nohup nsenter --target "$(pid holder)" --mount --net -- \
-    env -u KUBECONFIG PYTHONPATH="$HERE/../../../.." PATH="$HOME_DIR/root/usr/bin:$HOME_DIR/root/usr/sbin:/usr/sbin:/usr/bin:/sbin:/bin" \
+    env -u KUBECONFIG PYTHONPATH="$HERE/../../../.." PATH="$HOME_DIR/debian/usr/bin:$HOME_DIR/debian/usr/sbin:/usr/sbin:/usr/bin:/sbin:/bin" \
     "$@" >> "log/$name.log" 2>&1 < /dev/null &
   note "$name" $!
 }
 
 # ---- the daemons ---------------------------------------------------------------------------------
-start etcd "$HOME_DIR"/root/usr/bin/etcd --name e --data-dir "$HOME_DIR/var/etcd" \
+start etcd "$HOME_DIR"/debian/usr/bin/etcd --name e --data-dir "$HOME_DIR/var/etcd" \
   --listen-client-urls https://127.0.0.1:2379 --advertise-client-urls https://127.0.0.1:2379 \
   --listen-peer-urls http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 \
   --initial-cluster e=http://127.0.0.1:2380 --unsafe-no-fsync \
   --cert-file "$PKI/etcd.crt" --key-file "$PKI/etcd.key" --trusted-ca-file "$PKI/ca.crt" --client-cert-auth \
   --logger zap --log-level warn
-start containerd "$HOME_DIR/root/usr/bin/containerd" --config "$HOME_DIR/conf/containerd.toml"
+start containerd "$HOME_DIR/debian/usr/bin/containerd" --config "$HOME_DIR/conf/containerd.toml"
 start kube-apiserver "$HOME_DIR"/bin/kube-apiserver --advertise-address=$NODE_IP --bind-address=0.0.0.0 --secure-port=6443 --insecure-port=0 \
   --etcd-servers=https://127.0.0.1:2379 --etcd-cafile="$PKI/ca.crt" --etcd-certfile="$PKI/etcd-client.crt" --etcd-keyfile="$PKI/etcd-client.key" \
   --client-ca-file="$PKI/ca.crt" --tls-cert-file="$PKI/apiserver.crt" --tls-private-key-file="$PKI/apiserver.key" \
