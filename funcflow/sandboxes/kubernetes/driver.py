@@ -116,8 +116,10 @@ class KubernetesSandbox:
         began = time.monotonic()
         if spec.package is not None and not spec.package.is_dir():
             raise SandboxError(f"there is no package folder {spec.package}", code="start_failed")
-        self._refuse_if_away()
         kind = settings.kind(self._conf, spec)
+        if not kind.image:
+            raise SandboxError(f"no runtime {spec.language!r} has an image", code="start_failed")
+        self._refuse_if_away()
         try:
             self._walls.check(kind, settings.trusted(self._conf, spec))
             worker, how = self._adopt(spec), "adopted"
@@ -143,8 +145,10 @@ class KubernetesSandbox:
     def left(self) -> Sequence[Key]:
         with self._lock:
             pods = list(self._left.values())
-        labels = [pod.labels for pod in pods]
-        return [(of[names.PROJECT], of[names.FUNCTION], int(of[names.REVISION])) for of in labels]
+        return tuple(
+            (of[names.PROJECT], of[names.FUNCTION], int(of[names.REVISION]))
+            for of in (pod.labels for pod in pods)
+        )
 
     def room(self, language: str) -> tuple[int, int]:
         mine = sum(worker.spec.language == language for worker in list(self._workers.values()))
