@@ -51,6 +51,13 @@ API = [
         "process; further ones get 429. Keep it below the number of threads.",
     ),
     cfg.IntOpt("max_package", default=50 * MIB, min=1, help="Bytes of a package zip."),
+    cfg.ListOpt(
+        "image_functions",
+        default=[],
+        help="Container images that functions may be made of, by name; * stands for anything, "
+        "as in registry.example.org/functions/*. None by default: they need a sandbox that "
+        "runs images (kubernetes).",
+    ),
     cfg.IntOpt("max_input", default=256 * 1024, min=1, help="Bytes of an execution's input."),
     cfg.IntOpt(
         "max_page",

@@ -177,9 +177,9 @@ class Functions(Collection):
         path = self._of(self.id_of(ref), "versions")
         return Collection(self._client, path, "function_versions", "version", look_up=False)
 
-    def replace(self, ref: str, form: Form) -> Resource:
-        """New code, with whatever else the form says."""
-        return self._client.call("PUT", self._of(self.id_of(ref)), form)
+    def replace(self, ref: str, body: Mapping[str, Any] | Form) -> Resource:
+        """New code, with whatever else the body says."""
+        return self._client.call("PUT", self._of(self.id_of(ref)), body)
 
     def download(self, ref: str, version: int = 0) -> Answer:
         """The package: an answer to be read and closed."""
