@@ -98,7 +98,7 @@ ATTACKS = [
     Attack("nul_log"),
     Attack("read_paths", input={"paths": ["/etc/shadow", "/dev/kmsg", "/dev/mem", "/proc/1/mem",
         "/proc/1/environ", "/var/run/secrets/kubernetes.io/serviceaccount/token"]}),
-    Attack("write_paths", input={"paths": ["/x", "/etc/passwd", 
+    Attack("write_paths", input={"paths": ["/x", "/etc/passwd",
         "/package/simple.py", "/runtime/x", "/dev/x", "/proc/sys/kernel/core_pattern",
         "/proc/sysrq-trigger", "/tmp/x"]}),
     Attack("families", input={"numbers": [17, 31]}),
