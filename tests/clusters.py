@@ -27,8 +27,13 @@ class Installation:
         self.images = images
         self.name = f"test-{uuid.uuid4().hex[:8]}"
 
-    def configuration(self, data_dir: Path, **options: Any) -> Any:
+    def configuration(self, data_dir: Path, **groups: dict[str, Any]) -> Any:
         """Of a conductor; ``sandbox={…}`` and ``kubernetes={…}`` on top."""
+        options: dict[str, Any] = self.options(data_dir, **groups)
+        return conf.load(**options)
+
+    def options(self, data_dir: Path, **groups: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        """The same, before it is a configuration."""
         kubernetes = {
             "kubeconfig": str(self.cluster.kubeconfig),
             "installation": self.name,
@@ -39,11 +44,13 @@ class Installation:
             # A small node: functions ask for more CPU than it has.
             "overcommit": 200.0,
             "pool_max": 3,
-            **options.pop("kubernetes", {}),
         }
-        sandbox = {"driver": "kubernetes", **options.pop("sandbox", {})}
-        default = {"data_dir": str(data_dir), "secret": self.name, **options.pop("default", {})}
-        return conf.load(default=default, kubernetes=kubernetes, sandbox=sandbox, **options)
+        ours: dict[str, dict[str, Any]] = {
+            "default": {"data_dir": str(data_dir), "secret": self.name},
+            "sandbox": {"driver": "kubernetes"},
+            "kubernetes": kubernetes,
+        }
+        return {group: ours.get(group, {}) | groups.get(group, {}) for group in ours | groups}
 
     def pods(self, *arguments: str) -> list[dict[str, Any]]:
         """All pods of workers, warm ones among them."""

@@ -320,8 +320,14 @@ class KubernetesSandbox:
         if not self._pod_watch.synced(FIRST_LOOK):
             raise ApiError(0, "Unreachable", "the pods could not be listed")
         with self._lock:
-            self._left = {pod.uid: pod for pod in self._index.owned(self._lease.owner)}
+            owned = self._index.owned(self._lease.owner)
+            self._left = {
+                pod.uid: pod for pod in owned if pod.ready and not pod.ending and not pod.ended
+            }
             self._left_since = time.monotonic()
+        for pod in owned:
+            if pod.uid not in self._left and not pod.ending:
+                self._reaper.delete(pod, "it ended while nobody looked")
 
     def _sweep_left(self) -> None:
         """Pods of our earlier life that nothing called for long enough."""
