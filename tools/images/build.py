@@ -17,13 +17,15 @@ from typing import Any
 
 import yaml
 
-from tools.images import apt, oci, root
+from tools.images import apt, oci, root, wheels
 from tools.images.apt import CACHE, ImageError
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 #: What names of images begin with where nobody says otherwise; no such host exists.
 REGISTRY = "registry.local/funcflow"
 _CODE = Path(__file__).parent
+#: What the package of this checkout is made of.
+_PROJECT = ("funcflow", "taskflow_flows", "mistral_actions", "runtimes", "etc", "setup.cfg")
 #: Seconds that layers and archives are kept unused.
 _KEPT = 3 * 86400
 
@@ -33,7 +35,8 @@ class Recipe:
     """``image.yaml`` of a folder. ``base``: another recipe whose layers are below.
 
     ``files``: places in the image to files and folders beside the recipe. ``texts``: places to
-    contents. ``compile``: folders of Python code. ``config``: as Docker has it.
+    contents. ``compile``: folders of Python code. ``wheels``: a file of requirements, whose lock
+    is beside it. ``project``: with the package of this checkout. ``config``: as Docker has it.
     """
 
     folder: Path
@@ -48,11 +51,17 @@ class Recipe:
     texts: Mapping[str, str] = dataclasses.field(default_factory=dict)
     links: Mapping[str, str] = dataclasses.field(default_factory=dict)
     compile: Sequence[str] = ()
+    wheels: str | None = None
+    project: bool = False
     config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def lock(self) -> Path:
         return self.folder / "image.lock"
+
+    @property
+    def wheels_lock(self) -> Path | None:
+        return (self.folder / self.wheels).with_suffix(".lock") if self.wheels else None
 
 
 def recipe(folder: Path) -> Recipe:
@@ -77,6 +86,8 @@ def lock(wanted: Recipe, recipes: Mapping[str, Recipe]) -> None:
     debs = apt.resolve(wanted.packages, sorted(leave_out | below)) if wanted.packages else []
     if debs:
         apt.write_lock(wanted.lock, debs)
+    if wanted.wheels and wanted.wheels_lock:
+        wheels.lock(wanted.folder / wanted.wheels, wanted.wheels_lock)
 
 
 def build(
@@ -93,7 +104,11 @@ def _build(wanted: Recipe, recipes: Mapping[str, Recipe], registry: str) -> tupl
     config: dict[str, Any] = {}
     bottom: Path | None = None
     for each in _chain(wanted, recipes):
-        for key, make in ((_packages_key(each), _packages_root), (_files_key(each), _files_root)):
+        for key, make in (
+            (_packages_key(each), _packages_root),
+            (_wheels_key(each), _wheels_root),
+            (_files_key(each), _files_root),
+        ):
             if key is not None:
                 below = "".join(layer.digest for layer in layers)
                 layers.append(_layer(_key(key, below), make, each, bottom))
@@ -169,6 +184,24 @@ def _packages_root(each: Recipe, target: Path, bottom: Path) -> None:
         root.write(target, where, text)
     if each.base is None:
         root.compile_python(bottom, target, ["/usr/lib/python3.11"])
+
+
+def _wheels_key(each: Recipe) -> Any:
+    if each.wheels_lock is None:
+        return None
+    if not each.wheels_lock.exists():
+        raise ImageError(f"there is no {each.wheels_lock}: run python -m tools.images lock")
+    sources = [_digest(PROJECT / path) for path in _PROJECT] if each.project else []
+    return ["wheels", each.wheels_lock.read_text(), sources, each.tag]
+
+
+def _wheels_root(each: Recipe, target: Path, bottom: Path) -> None:
+    assert each.wheels_lock is not None
+    found = wheels.fetch(each.wheels_lock)
+    if each.project:
+        found = [*found, wheels.of_project(PROJECT, each.tag)]
+    wheels.install(found, target)
+    root.compile_python(bottom, target, [f"/{wheels.SITE}"])
 
 
 def _files_key(each: Recipe) -> Any:

@@ -32,8 +32,8 @@ def main() -> None:
     meters = Meters(os.devnull) if options.sidecar else Meters()
     loop = Loop()
     host = _host(loop, meters, options, work)
-    for folder in (work,) if options.sidecar else (work, package):
-        unpack.clear(folder)
+    for folder in () if options.sidecar else (work, package):
+        unpack.clear(folder)  # of a container that was here before
     agent = Agent(loop, host, meters, package, work, is_image=options.sidecar)
     hello = {
         "pod": pod,
