@@ -43,8 +43,8 @@ def sandbox(
     driver.close()
 
 
-def spec(image: str, **limits: float) -> WorkerSpec:
-    base = sandboxing.spec(Path("/nowhere"), environment={"GREETING": "hello"}, **limits)
+def spec(image: str) -> WorkerSpec:
+    base = sandboxing.spec(Path("/nowhere"), environment={"GREETING": "hello"})
     code = {"source": "image", "image": image}
     revision = dataclasses.replace(base.revision, code=code, digest=None, runtime_id=None)
     return dataclasses.replace(base, revision=revision, language="image", package=None, image=image)

@@ -30,6 +30,8 @@ DAEMONS = (
     "kube-scheduler",
     "kubelet",
     "kube-proxy",
+    "policies",
+    "dns",
 )
 _NODE = Path(__file__).parent / "node"
 #: What names of images begin with on a node of ours, which has no registry.

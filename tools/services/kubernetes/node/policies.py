@@ -96,12 +96,13 @@ class Rules:
         ]
         return list(dict.fromkeys(lines))
 
+    # `return`, not `accept`: what the receiver lets in, the sender's policies may still forbid.
     def _rule(
         self, pod: dict[str, Any], policy: dict[str, Any], rule: dict[str, Any], peers: str, at: str
     ) -> Iterator[str]:
         if not rule.get(peers):
             for port in _ports(rule, [pod] if peers == "from" else self._pods):
-                yield f"{port} accept".strip()
+                yield f"{port} return".strip()
             return
         for peer in rule[peers]:
             if "ipBlock" in peer:
@@ -116,7 +117,7 @@ class Rules:
                     continue
                 match = f"ip {at} {{ {', '.join(sorted(map(_address, found)))} }}"
             for port in _ports(rule, [pod] if peers == "from" else found):
-                yield " ".join(f"{match} {port} accept".split())
+                yield " ".join(f"{match} {port} return".split())
 
     def _peers(self, peer: dict[str, Any], namespace: str) -> list[dict[str, Any]]:
         if "namespaceSelector" in peer:

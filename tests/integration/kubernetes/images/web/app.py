@@ -8,7 +8,7 @@ import os
 class Echo(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         value = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         status = 500 if value == "fail" else 200
         body = json.dumps({"value": value, "id": self.headers["X-Funcflow-Execution-Id"]}).encode()

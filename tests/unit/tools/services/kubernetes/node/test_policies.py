@@ -51,26 +51,39 @@ def test_default_deny() -> None:
 @pytest.mark.parametrize(
     ("peer", "rule"),
     [
-        ({"podSelector": {"matchLabels": {"app": "client"}}}, "ip saddr { 10.0.0.2 } accept"),
-        ({"namespaceSelector": {"matchLabels": {"team": "b"}}}, "ip saddr { 10.0.0.3 } accept"),
+        ({"podSelector": {"matchLabels": {"app": "client"}}}, "ip saddr { 10.0.0.2 } return"),
+        ({"namespaceSelector": {"matchLabels": {"team": "b"}}}, "ip saddr { 10.0.0.3 } return"),
         (
             {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "b"}}},
-            "ip saddr { 10.0.0.3 } accept",
+            "ip saddr { 10.0.0.3 } return",
         ),
         (
             {"namespaceSelector": {}, "podSelector": {"matchLabels": {"app": "client"}}},
-            "ip saddr { 10.0.0.2, 10.0.0.3 } accept",
+            "ip saddr { 10.0.0.2, 10.0.0.3 } return",
         ),
         (
             {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8", "192.0.2.0/24"]}},
-            "ip saddr 0.0.0.0/0 ip saddr != { 10.0.0.0/8, 192.0.2.0/24 } accept",
+            "ip saddr 0.0.0.0/0 ip saddr != { 10.0.0.0/8, 192.0.2.0/24 } return",
         ),
-        ({"ipBlock": {"cidr": "192.0.2.1/32"}}, "ip saddr 192.0.2.1/32 accept"),
+        ({"ipBlock": {"cidr": "192.0.2.1/32"}}, "ip saddr 192.0.2.1/32 return"),
     ],
 )
 def test_peers(peer: dict[str, Any], rule: str) -> None:
     spec = {"podSelector": {"matchLabels": {"app": "web"}}, "ingress": [{"from": [peer]}]}
     assert chains(spec, WEB, CLIENT, OTHER)["ingress_10_0_0_1"] == [rule, "counter drop"]
+
+
+def test_what_is_let_in_may_still_not_leave() -> None:
+    """A rule that fits goes back to the hook, which asks the other end's chain as well."""
+    spec = {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{}]}
+    found = chains(spec, WEB, CLIENT)
+    assert not [
+        rule for name in found if "_10_" in name for rule in found[name] if "accept" in rule
+    ]
+    assert found["forward"][2:] == [
+        "ip daddr 10.0.0.1 jump ingress_10_0_0_1",
+        "ip daddr 10.0.0.2 jump ingress_10_0_0_2",
+    ]
 
 
 def test_a_peer_that_is_nobody_lets_nobody_in() -> None:
@@ -84,11 +97,11 @@ def test_a_peer_that_is_nobody_lets_nobody_in() -> None:
 @pytest.mark.parametrize(
     ("port", "rule"),
     [
-        ({"port": 80}, "tcp dport 80 accept"),
-        ({"port": 53, "protocol": "UDP"}, "udp dport 53 accept"),
-        ({"protocol": "SCTP"}, "meta l4proto sctp accept"),
-        ({"port": 8000, "endPort": 8010}, "tcp dport 8000-8010 accept"),
-        ({"port": "worker"}, "tcp dport { 7080 } accept"),
+        ({"port": 80}, "tcp dport 80 return"),
+        ({"port": 53, "protocol": "UDP"}, "udp dport 53 return"),
+        ({"protocol": "SCTP"}, "meta l4proto sctp return"),
+        ({"port": 8000, "endPort": 8010}, "tcp dport 8000-8010 return"),
+        ({"port": "worker"}, "tcp dport { 7080 } return"),
     ],
 )
 def test_ports(port: dict[str, Any], rule: str) -> None:
@@ -98,7 +111,7 @@ def test_ports(port: dict[str, Any], rule: str) -> None:
 
 def test_everything_is_let_through_by_an_empty_rule() -> None:
     spec = {"podSelector": {}, "policyTypes": ["Ingress"], "ingress": [{}]}
-    assert chains(spec, WEB)["ingress_10_0_0_1"] == ["accept", "counter drop"]
+    assert chains(spec, WEB)["ingress_10_0_0_1"] == ["return", "counter drop"]
 
 
 def test_pods_that_have_no_network_of_their_own_or_ended() -> None:
