@@ -195,6 +195,7 @@ LIMITS = [
     cfg.IntOpt("default_timeout", default=5, help="Seconds."),
     cfg.IntOpt("default_concurrency", default=3, help="Runs at once in one worker (v1 rule)."),
     cfg.IntOpt("max_versions", default=10, help="Versions of one function."),
+    cfg.IntOpt("max_kept_workers", default=10, min=0, help="Kept warm of one function at most."),
     cfg.IntOpt("max_functions", default=1000, help="Functions of one project."),
 ]
 

@@ -193,6 +193,13 @@ class Functions(Collection):
         parts = (self.id_of(ref), "versions", version) if version else (self.id_of(ref),)
         self._client.call("POST", self._of(*parts, action), body)
 
+    def scaling(self, ref: str) -> Resource:
+        return self._client.call("GET", self._of(self.id_of(ref), "scaling"))
+
+    def scale(self, ref: str, body: Mapping[str, Any]) -> Resource:
+        """Replace how many workers the function has."""
+        return self._client.call("PUT", self._of(self.id_of(ref), "scaling"), body)
+
     def workers(self, ref: str, version: int | None = None) -> list[Resource]:
         path = self._of(self.id_of(ref), "workers")
         query = "" if version is None else f"?function_version={version}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import threading
 
-from funcflow.db import functions, revisions, runtimes
+from funcflow.db import functions, revisions, runtimes, scaling
 from funcflow.db.engine import Database
 from taskflow_flows import invocation as inv
 
@@ -61,6 +61,7 @@ class Catalog:
             revision = revisions.get(conn, function_id, number)
             name = functions.name(conn, function_id)
             runtime = runtimes.get(conn, revision.runtime_id) if revision.runtime_id else None
+            rules = scaling.get(conn, function_id)
         return inv.Definition(
             revision=revision,
             function_name=name or function_id,
@@ -68,4 +69,5 @@ class Catalog:
             # Whether users' own images are trusted is for the sandbox to say.
             trusted=runtime.trusted if runtime else True,
             image=runtime.image if runtime else str(revision.code.get("image", "")),
+            max_workers=rules.max_workers,
         )

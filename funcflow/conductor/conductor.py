@@ -28,6 +28,7 @@ from funcflow.conductor import (
     logs,
     pools,
     runner,
+    scaling,
     settings,
     slots,
     sweeper,
@@ -95,6 +96,7 @@ class Conductor(board_base.Listener):
         self._slots = slots.Slots(capacity, weights)
         self._executor = concurrent.futures.ThreadPoolExecutor(capacity, "run")
         self._dispatcher = dispatcher.Dispatcher(board, self._slots, self._runner, self._executor)
+        self._scaler = scaling.Scaler(board, database, self._catalog, self._pools, self.name)
         self._sweeper = sweeper.Sweeper(
             board, database, self._runner, self._pools, store, settings.times_of(conf)
         )
@@ -120,6 +122,7 @@ class Conductor(board_base.Listener):
             self._sweeper.repost(grace=0.0)
         self._dispatcher.start()
         self._sweeper.start()
+        self._scaler.start()
         if left := self._sandbox.left():
             threading.Thread(target=self._adopt, args=(left,), name="adopt", daemon=True).start()
 
@@ -143,6 +146,7 @@ class Conductor(board_base.Listener):
     def stop(self) -> None:
         """Drain: let calls end for a while, give back the rest, leave."""
         self.drain()
+        self._scaler.stop()
         self._sweeper.stop()
         deadline = time.monotonic() + self._conf.conductor.drain
         while self._slots.running and time.monotonic() < deadline:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 #: The newest migration; ``Database.check_schema`` compares it with the database's own.
-REVISION = "0002"
+REVISION = "0003"
 
 metadata = sa.MetaData(
     naming_convention={
@@ -114,6 +114,17 @@ versions = sa.Table(
     _when("created_at"),
     _when("updated_at", nullable=True),
     sa.UniqueConstraint("function_id", "version_number"),
+)
+
+#: Only of functions that have any. ``provisioned``: JSON, a list.
+scaling = sa.Table(
+    "scaling",
+    metadata,
+    sa.Column("function_id", sa.Text, sa.ForeignKey("functions.id"), primary_key=True),
+    _number("min_workers"),
+    sa.Column("max_workers", sa.BigInteger),
+    _text("provisioned"),
+    _when("updated_at"),
 )
 
 aliases = sa.Table(

@@ -50,8 +50,12 @@ class PodWorker(StreamWorker):
 
     @property
     def alive(self) -> bool:
+        return self._usable
+
+    @property
+    def _usable(self) -> bool:
         # Nobody listens between two calls; the cluster tells of what happens then.
-        if not self._usable:
+        if not super()._usable:
             return False
         pod = self._look(self.pod)
         return pod is not None and not pod.ending and pod.ended is None

@@ -45,7 +45,7 @@ def test_a_used_database_of_the_first_revision_is_upgraded(empty_url: str) -> No
     with pytest.raises(errors.ConfigError, match="0001") as caught:
         stale.check_schema()
     assert "funcflow db upgrade" in caught.value.hint
-    assert schema.upgrade(empty_url) == "0002"
+    assert schema.upgrade(empty_url) == "0003"
     stale.check_schema()
     with stale.read() as connection:
         function = functions.get(connection, "f")
