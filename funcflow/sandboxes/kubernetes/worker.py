@@ -5,6 +5,7 @@ Made by :mod:`.driver`; the conductor's pools hold it.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,8 @@ from funcflow.sandboxes.stream import verdicts
 from funcflow.sandboxes.stream.channel import STUCK, Run
 from funcflow.sandboxes.stream.logs import RunLog, clean
 from funcflow.sandboxes.stream.worker import StreamWorker
+
+LOG = logging.getLogger(__name__)
 
 #: Seconds in which the API server tells why a pod is gone.
 _PATIENCE = 3.0
@@ -107,10 +110,10 @@ class PodWorker(StreamWorker):
             code = "sandbox_lost" if run.sent else "worker_gone"
             raise SandboxError(f"worker {self.id} was stopped", code=code)
         if self._link.ended in (None, STUCK):
-            raise SandboxError(f"worker {self.id} does not answer{self._where()}")
+            raise self._lost("does not answer")
         ending = self._ending(run.log)
         if isinstance(ending, str):
-            raise SandboxError(f"worker {self.id} is lost: {ending}{self._where()}")
+            raise self._lost(f"is lost: {ending}")
         last = self._link.last or {}
         cpu, peak = verdicts.usage_of(last)
         return Outcome(error=ending, cpu=cpu, memory_peak=peak, run=spent)
@@ -159,9 +162,11 @@ class PodWorker(StreamWorker):
                 return "its connection broke"
             time.sleep(0.05)
 
-    def _where(self) -> str:
+    def _lost(self, what: str) -> SandboxError:
+        """Which node it was is for operators to know."""
         pod = self._look(self.pod) or self.pod
-        return f" (pod {pod.namespace}/{pod.name}, node {pod.node})"
+        LOG.warning("pod %s/%s on node %s: %s", pod.namespace, pod.name, pod.node, what)
+        return SandboxError(f"worker {self.id} {what}")
 
     def _out_of_memory(self) -> models.FunctionError:
         return verdicts.out_of_memory(self.spec.revision.limits.memory_size)
