@@ -63,11 +63,16 @@ def write_lock(path: Path, debs: Iterable[Deb]) -> None:
     path.write_text(head + "\n".join(lines) + "\n")
 
 
+def newest(names: Sequence[str]) -> list[Deb]:
+    """The newest versions of these packages alone."""
+    return [_fetch_newest(name) for name in sorted(names)]
+
+
 def resolve(names: Sequence[str], leave_out: Sequence[str]) -> list[Deb]:
     """The newest versions of the packages and all they depend on, but for what is left out."""
     wanted = _apt("-y", "--print-uris", "install", *names, capture=True)
     files = re.findall(r"^'[^']+' ([^_ ]+)_\S+\.deb ", wanted, re.MULTILINE)
-    return [_fetch_newest(name) for name in sorted(set(files) - set(leave_out))]
+    return newest(sorted(set(files) - set(leave_out)))
 
 
 def fetch(deb: Deb) -> Path:

@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,16 +27,17 @@ _CODE = Path(__file__).parent
 #: What the package of this checkout is made of.
 _PROJECT = ("funcflow", "taskflow_flows", "mistral_actions", "runtimes", "etc", "setup.cfg")
 #: Seconds that layers and archives are kept unused.
-_KEPT = 3 * 86400
+_KEPT = 12 * 3600
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """``image.yaml`` of a folder. ``base``: another recipe whose layers are below.
 
-    ``files``: places in the image to files and folders beside the recipe. ``texts``: places to
-    contents. ``compile``: folders of Python code. ``wheels``: a file of requirements, whose lock
-    is beside it. ``project``: with the package of this checkout. ``config``: as Docker has it.
+    ``alone``: packages without what they depend on. ``files``: places in the image to files and
+    folders beside the recipe. ``texts``: places to contents. ``compile``: folders of Python code.
+    ``wheels``: a file of requirements, whose lock is beside it. ``project``: with the package of
+    this checkout. ``config``: as Docker has it.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class Recipe:
     base: str | None = None
     packages: Sequence[str] = ()
     leave_out: Sequence[str] = ()
+    alone: bool = False
     drop: Sequence[str] = ()
     folders: Sequence[str] = ()
     files: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -83,7 +85,11 @@ def lock(wanted: Recipe, recipes: Mapping[str, Recipe]) -> None:
     """Pin the newest packages; those of the base are not repeated."""
     below = {deb.name for each in _chain(wanted, recipes)[:-1] for deb in _locked(each)}
     leave_out = {name for each in _chain(wanted, recipes) for name in each.leave_out}
-    debs = apt.resolve(wanted.packages, sorted(leave_out | below)) if wanted.packages else []
+    debs: list[apt.Deb] = []
+    if wanted.packages and wanted.alone:
+        debs = apt.newest(wanted.packages)
+    elif wanted.packages:
+        debs = apt.resolve(wanted.packages, sorted(leave_out | below))
     if debs:
         apt.write_lock(wanted.lock, debs)
     if wanted.wheels and wanted.wheels_lock:
@@ -107,6 +113,7 @@ def _build(wanted: Recipe, recipes: Mapping[str, Recipe], registry: str) -> tupl
         for key, make in (
             (_packages_key(each), _packages_root),
             (_wheels_key(each), _wheels_root),
+            (_project_key(each), _project_root),
             (_files_key(each), _files_root),
         ):
             if key is not None:
@@ -121,6 +128,8 @@ def _build(wanted: Recipe, recipes: Mapping[str, Recipe], registry: str) -> tupl
     if target.exists():
         target.touch()
     else:
+        for older in _by_age(target.parent.glob(f"{wanted.name}-{'?' * 16}.tar"))[2:]:
+            older.unlink()
         oci.write(image, target)
     return target, image.name
 
@@ -165,6 +174,11 @@ def _forget_old() -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
+def _by_age(paths: Iterable[Path]) -> list[Path]:
+    """The youngest first."""
+    return sorted(paths, key=lambda path: path.stat().st_mtime, reverse=True)
+
+
 def _packages_key(each: Recipe) -> Any:
     if not each.packages:
         return None
@@ -191,16 +205,23 @@ def _wheels_key(each: Recipe) -> Any:
         return None
     if not each.wheels_lock.exists():
         raise ImageError(f"there is no {each.wheels_lock}: run python -m tools.images lock")
-    sources = [_digest(PROJECT / path) for path in _PROJECT] if each.project else []
-    return ["wheels", each.wheels_lock.read_text(), sources, each.tag]
+    return ["wheels", each.wheels_lock.read_text()]
 
 
 def _wheels_root(each: Recipe, target: Path, bottom: Path) -> None:
     assert each.wheels_lock is not None
-    found = wheels.fetch(each.wheels_lock)
-    if each.project:
-        found = [*found, wheels.of_project(PROJECT, each.tag)]
-    wheels.install(found, target)
+    wheels.install(wheels.fetch(each.wheels_lock), target)
+    root.compile_python(bottom, target, [f"/{wheels.SITE}"])
+
+
+def _project_key(each: Recipe) -> Any:
+    if not each.project:
+        return None
+    return ["project", [_digest(PROJECT / path) for path in _PROJECT], each.tag]
+
+
+def _project_root(each: Recipe, target: Path, bottom: Path) -> None:
+    wheels.install([wheels.of_project(PROJECT, each.tag)], target)
     root.compile_python(bottom, target, [f"/{wheels.SITE}"])
 
 

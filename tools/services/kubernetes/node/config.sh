@@ -66,6 +66,7 @@ resolvConf: $HOME_DIR/conf/resolv.conf
 clusterDomain: cluster.local
 clusterDNS: [$NODE_IP]
 evictionHard: {memory.available: 200Mi, nodefs.available: 2%, nodefs.inodesFree: 2%, imagefs.available: 2%}
+evictionPressureTransitionPeriod: 5s
 imageGCHighThresholdPercent: 100
 imageGCLowThresholdPercent: 99
 volumePluginDir: $HOME_DIR/var/volplug

@@ -121,5 +121,5 @@ start kubelet "$HOME_DIR"/bin/kubelet --config="$HOME_DIR/conf/kubelet.yaml" --k
 start kube-proxy "$HOME_DIR"/bin/kube-proxy --config="$HOME_DIR/conf/proxy.yaml"
 is_ready() { kubectl get node $NODE -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}' | grep -qx True; }
 until_ok 90 "the node is ready" is_ready
-until_ok 30 "there is a default service account" kubectl --namespace default get serviceaccount default
+until_ok 60 "there is a default service account" kubectl --namespace default get serviceaccount default
 say "Kubernetes is up: KUBECONFIG=$KUBECONFIG"
