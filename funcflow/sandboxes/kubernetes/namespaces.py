@@ -5,7 +5,9 @@ Used by :mod:`.warm` before the first pod in a namespace.
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +17,10 @@ from funcflow.sandboxes.kubernetes.walls import Network
 
 Manifest = dict[str, Any]
 
+LOG = logging.getLogger(__name__)
+
+#: Seconds in which the cluster begins to count for a new quota.
+_COUNTED = 5.0
 _NETWORKING = "/apis/networking.k8s.io/v1"
 
 
@@ -50,7 +56,17 @@ class Namespaces:
             if name != self._base and self._quota:
                 quotas = f"/api/v1/namespaces/{name}/resourcequotas"
                 self._make(quotas, walls.quota(name, self._installation, self._quota))
+                self._await_quota(f"{quotas}/workers")
             self._ready.add(name)
+
+    def _await_quota(self, path: str) -> None:
+        """A quota that nobody has counted yet bounds nothing."""
+        deadline = time.monotonic() + _COUNTED
+        while time.monotonic() < deadline:
+            if self._api.get(path).get("status", {}).get("hard"):
+                return
+            time.sleep(0.05)
+        LOG.warning("nobody counts for the quota %s", path)
 
     def forget(self, name: str) -> None:
         """Somebody removed it."""

@@ -26,6 +26,8 @@ LOG = logging.getLogger(__name__)
 _REFILL, _WEIGHT = 3.0, 0.3
 #: Seconds a pod may be unschedulable before we say so: room may be freed at this very moment.
 _NO_ROOM = 5.0
+#: Seconds before an image is tried again that could not start.
+_BAD = 15.0
 _POOLS = "/apis/apps/v1"
 #: Seconds before a pool is tried again that could not be set.
 _BACKOFF = 10.0
@@ -82,6 +84,8 @@ class Warm:
         self._lock = threading.Lock()
         self._pools: dict[tuple[str, str], _Pool] = {}
         self._refill = _REFILL
+        #: Until when kinds are not tried again, and why.
+        self._bad: dict[Kind, tuple[float, str]] = {}
         #: Pods that somebody else took before us.
         self.conflicts = 0
 
@@ -121,16 +125,32 @@ class Warm:
         :raises ApiError: the API server is away, or refuses
         """
         began = time.monotonic()
+        self._refuse_if_bad(kind)
         pod = self._create(kind, claim, project_id)
         try:
             ready = self._ready(pod)
-        except BaseException:
+        except BaseException as exc:
             self._discard(pod, "it did not come up")
+            if isinstance(exc, SandboxError) and exc.code == "start_failed":
+                with self._lock:
+                    self._bad[kind] = time.monotonic() + _BAD, exc.message
             raise
         with self._lock:
             took = time.monotonic() - began
             self._refill += _WEIGHT * (took - self._refill)
         return ready
+
+    def _refuse_if_bad(self, kind: Kind) -> None:
+        """An image that could not start a moment ago cannot now: the same answer, at once.
+
+        :raises SandboxError: ``start_failed``
+        """
+        with self._lock:
+            until, why = self._bad.get(kind, (0.0, ""))
+            if until <= time.monotonic():
+                self._bad.pop(kind, None)
+                return
+        raise SandboxError(f"not tried again yet: {why}", code="start_failed", retry_after=_BAD)
 
     def _create(self, kind: Kind, claim: Claim, project_id: str | None) -> Pod:
         path = f"/api/v1/namespaces/{kind.namespace}/pods"
@@ -186,7 +206,7 @@ class Warm:
         with self._lock:
             changed = []
             for key, pool in list(self._pools.items()):
-                idle = now - pool.arrivals.last > self._idle
+                idle = now - pool.arrivals.last > self._idle or pool.kind in self._bad
                 rate = pool.arrivals.rate(now)
                 count = 0 if idle else sizing.wanted(rate, self._refill, self._least, self._most)
                 # Fewer only when far fewer: a pool that follows every gap is never warm.
