@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg
 
-from funcflow import errors
+from funcflow import errors, options_kubernetes
 
 MIB = 1024 * 1024
 
@@ -49,6 +51,13 @@ API = [
         "process; further ones get 429. Keep it below the number of threads.",
     ),
     cfg.IntOpt("max_package", default=50 * MIB, min=1, help="Bytes of a package zip."),
+    cfg.ListOpt(
+        "image_functions",
+        default=[],
+        help="Container images that functions may be made of, by name; * stands for anything, "
+        "as in registry.example.org/functions/*. None by default: they need a sandbox that "
+        "runs images (kubernetes).",
+    ),
     cfg.IntOpt("max_input", default=256 * 1024, min=1, help="Bytes of an execution's input."),
     cfg.IntOpt(
         "max_page",
@@ -144,7 +153,7 @@ CONDUCTOR = [
 ]
 
 SANDBOX = [
-    cfg.StrOpt("driver", default="process", help="process or memory."),
+    cfg.StrOpt("driver", default="process", help="process, kubernetes or memory."),
     cfg.BoolOpt(
         "allow_unprotected",
         default=False,
@@ -207,9 +216,7 @@ COMPOSITIONS = [
         help="Executions that may be nested in each other.",
     ),
     cfg.StrOpt("buckets", default="filesystem", help="Where ItemReader and ResultWriter work."),
-    cfg.StrOpt(
-        "buckets_path", help="Folder of the filesystem buckets. Default: data_dir/buckets."
-    ),
+    cfg.StrOpt("buckets_path", help="Folder of the filesystem buckets. Default: data_dir/buckets."),
     cfg.IntOpt(
         "items_limit",
         default=64 * MIB,
@@ -244,6 +251,7 @@ LIMITS = [
     cfg.IntOpt("default_timeout", default=5, help="Seconds."),
     cfg.IntOpt("default_concurrency", default=3, help="Runs at once in one worker (v1 rule)."),
     cfg.IntOpt("max_versions", default=10, help="Versions of one function or composition."),
+    cfg.IntOpt("max_kept_workers", default=10, min=0, help="Kept warm of one function at most."),
     cfg.IntOpt("max_functions", default=1000, help="Functions of one project."),
     cfg.IntOpt("max_compositions", default=1000, help="Compositions of one project."),
 ]
@@ -257,6 +265,7 @@ GROUPS: dict[str, Any] = {
     "conductor": CONDUCTOR,
     "sandbox": SANDBOX,
     "compositions": COMPOSITIONS,
+    "kubernetes": options_kubernetes.OPTIONS,
     "limits": LIMITS,
 }
 
@@ -302,6 +311,23 @@ def data_dir(conf: cfg.ConfigOpts) -> Path:
     :raises errors.ConfigError: it cannot be made
     """
     return _made(conf.data_dir, "Choose another one with --data-dir or [DEFAULT] data_dir.")
+
+
+def secret(conf: cfg.ConfigOpts) -> str:
+    """The installation's secret; made and kept in the data folder unless configured."""
+    if conf.secret:
+        return str(conf.secret)
+    path: Path = data_dir(conf) / "secret"
+    try:
+        with open(path, "x", opener=_private) as file:
+            file.write(secrets.token_urlsafe(32))
+    except FileExistsError:
+        pass  # Made at an earlier start.
+    return path.read_text()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def database_url(conf: cfg.ConfigOpts) -> str:

@@ -21,6 +21,10 @@ class Definition:
     function_name: str
     language: str
     trusted: bool
+    #: Of the runtime, or the function's own.
+    image: str = ""
+    #: Of this revision on one conductor; None: as many as there is room for.
+    max_workers: int | None = None
 
 
 class Lease(Protocol):

@@ -134,6 +134,12 @@ FUNCTION: Layout = (
     *_OWNED,
 )
 
+SCALING: Layout = (
+    Column("min_workers"),
+    Column("max_workers"),
+    Column("provisioned", Structure),
+)
+
 VERSION_ROW: Layout = (
     Column("version_number"),
     Column("description"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import threading
 
-from funcflow.db import functions, revisions, runtimes
+from funcflow.db import functions, revisions, runtimes, scaling
 from funcflow.db.engine import Database
 from taskflow_flows import invocation as inv
 
@@ -61,9 +61,13 @@ class Catalog:
             revision = revisions.get(conn, function_id, number)
             name = functions.name(conn, function_id)
             runtime = runtimes.get(conn, revision.runtime_id) if revision.runtime_id else None
+            rules = scaling.get(conn, function_id)
         return inv.Definition(
             revision=revision,
             function_name=name or function_id,
-            language=runtime.language if runtime else "",
-            trusted=runtime.trusted if runtime else False,
+            language=runtime.language if runtime else "image",
+            # Whether users' own images are trusted is for the sandbox to say.
+            trusted=runtime.trusted if runtime else True,
+            image=runtime.image if runtime else str(revision.code.get("image", "")),
+            max_workers=rules.max_workers,
         )

@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 
 from oslo_config import cfg
@@ -28,6 +28,7 @@ from funcflow.conductor import (
     logs,
     pools,
     runner,
+    scaling,
     settings,
     slots,
     sweeper,
@@ -73,7 +74,9 @@ class Conductor(board_base.Listener):
         cache_dir = settings.cache_dir(conf)
         self._packages = packages.Cache(cache_dir, conf.store.cache_size, store)
         self._catalog = catalog.Catalog(database)
-        self._pools = pools.Pools(sandbox, self._packages.fetch, settings.bounds_of(conf))
+        self._pools = pools.Pools(
+            sandbox, self._packages.fetch, settings.bounds_of(conf, sandbox.local)
+        )
         self._ledger = ledger.Ledger(database, self._stopping)
         self._flusher = logs.LogFlusher(
             lambda execution_id, chunks: database.write(executions.AppendLogs(execution_id, chunks))
@@ -123,6 +126,7 @@ class Conductor(board_base.Listener):
         )
         lanes = {"function": self._functions, "composition": self._compositions.keeper.lane}
         self._dispatcher = dispatcher.Dispatcher(board, lanes)
+        self._scaler = scaling.Scaler(board, database, self._catalog, self._pools, self.name)
         self._sweeper = sweeper.Sweeper(
             board, database, self._runner, self._pools, store, times, self._compositions.feeder
         )
@@ -150,6 +154,21 @@ class Conductor(board_base.Listener):
         self._compositions.start()
         self._dispatcher.start()
         self._sweeper.start()
+        self._scaler.start()
+        if left := self._sandbox.left():
+            threading.Thread(target=self._adopt, args=(left,), name="adopt", daemon=True).start()
+
+    def _adopt(self, left: Sequence[sandbox_base.Key]) -> None:
+        """Take over the workers of our earlier life."""
+        taken = 0
+        for _, function_id, number in left:
+            try:
+                self._pools.scale(self._catalog.definition(function_id, number), 1)
+            except errors.FuncflowError as exc:
+                LOG.warning("a worker of %s is not taken over: %s", function_id, exc)
+            else:
+                taken += 1
+        LOG.info("took over %d of %d workers", taken, len(left))
 
     def drain(self) -> None:
         """Take nothing more."""
@@ -160,6 +179,7 @@ class Conductor(board_base.Listener):
     def stop(self) -> None:
         """Drain: let calls end for a while, give back the rest, leave."""
         self.drain()
+        self._scaler.stop()
         self._sweeper.stop()
         deadline = time.monotonic() + self._conf.conductor.drain
         while self._busy() and time.monotonic() < deadline:
@@ -168,6 +188,7 @@ class Conductor(board_base.Listener):
         self._stopping.set()
         self._work.stop()
         self._compositions.keeper.stop()
+        self._sandbox.part()
         self._pools.close()
         self._executor.shutdown(wait=True, cancel_futures=True)
         self._flusher.stop()
@@ -327,9 +348,7 @@ class Conductor(board_base.Listener):
         return self._pools.detach(function_id, revision, grace=4.0)
 
     def capacity(self, language: str) -> control.Capacity:
-        if language not in self._sandbox.languages:
-            return control.Capacity(0, 0)
-        return control.Capacity(*self._pools.room())
+        return control.Capacity(*(self._sandbox.room(language) or self._pools.room()))
 
     def cancel(self, execution_id: str) -> None:
         self._runner.cancel(execution_id)

@@ -200,6 +200,9 @@ class Runner:
             return self._unprotected(execution, exc)
         if invocation.began and self._only_once(execution):
             return self._lose(execution)
+        told = exc.message if isinstance(exc, errors.FuncflowError) else "it cannot be run"
+        note = f"[attempt {execution.attempts} failed, {code}: {told}]\n"
+        invocation.logs.add(models.LogChunk("system", note, time.time()))
         counts = invocation.began or code not in FREE
         if counts and execution.attempts >= self._policy.max_attempts:
             return self._bury(execution, code)

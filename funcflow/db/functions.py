@@ -126,12 +126,16 @@ def name(connection: sa.Connection, function_id: str) -> str | None:
 
 def max_concurrency(connection: sa.Connection, function_id: str) -> int | None:
     """Runs at the same time that ``latest`` allows now; None: no limit, or no such function."""
+    s = tables.scaling
     query = (
-        sa.select(_r.c.max_concurrency)
+        sa.select(_r.c.max_concurrency, s.c.max_workers * _r.c.concurrency)
         .join_from(_t, _r, sa.and_(_r.c.function_id == _t.c.id, _r.c.number == _t.c.revision))
+        .outerjoin(s, s.c.function_id == _t.c.id)
         .where(_t.c.id == function_id)
     )
-    return connection.execute(query).scalar()
+    # So many workers cannot run more at a time, wherever they are.
+    bounds = [bound for bound in connection.execute(query).first() or () if bound is not None]
+    return min(bounds, default=None)
 
 
 def update(
@@ -205,6 +209,7 @@ def delete(
     connection.execute(
         sa.delete(tables.versions).where(tables.versions.c.function_id == function_id)
     )
+    connection.execute(sa.delete(tables.scaling).where(tables.scaling.c.function_id == function_id))
     connection.execute(sa.delete(_t).where(_t.c.id == function_id))
     connection.execute(sa.delete(tables.calls).where(tables.calls.c.function_id == function_id))
     revisions.retire(connection, function_id, now)

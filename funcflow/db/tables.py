@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from funcflow.db.columns import flag, key_number, metadata, number, text, when, where
 
 #: The newest migration; ``Database.check_schema`` compares it with the database's own.
-REVISION = "0004"
+REVISION = "0005"
 
 runtimes = sa.Table(
     "runtimes",
@@ -90,6 +90,17 @@ versions = sa.Table(
     when("created_at"),
     when("updated_at", nullable=True),
     sa.UniqueConstraint("function_id", "version_number"),
+)
+
+#: Only of functions that have any. ``provisioned``: JSON, a list.
+scaling = sa.Table(
+    "scaling",
+    metadata,
+    sa.Column("function_id", sa.Text, sa.ForeignKey("functions.id"), primary_key=True),
+    number("min_workers"),
+    sa.Column("max_workers", sa.BigInteger),
+    text("provisioned"),
+    when("updated_at"),
 )
 
 aliases = sa.Table(

@@ -80,6 +80,9 @@ PUT /v1/functions/{function_id}
 POST /v1/functions/{function_id}/detach
 POST /v1/functions/{function_id}/scale_down
 POST /v1/functions/{function_id}/scale_up
+DELETE /v1/functions/{function_id}/scaling
+GET /v1/functions/{function_id}/scaling
+PUT /v1/functions/{function_id}/scaling
 GET /v1/functions/{function_id}/versions
 POST /v1/functions/{function_id}/versions
 DELETE /v1/functions/{function_id}/versions/{version}

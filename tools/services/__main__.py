@@ -1,7 +1,7 @@
 """Servers to try things on: ``python -m tools.services up [NAME…]``, ``status``, ``down``.
 
 ``up`` leaves a process behind that owns the servers; ``down`` ends it and them. Names:
-zookeeper, ensemble, postgres, rabbitmq; all but the ensemble by default.
+zookeeper, ensemble, postgres, rabbitmq, kubernetes; the last and the ensemble only when named.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tools.services import postgres, process, rabbitmq, zookeeper
+from tools.services import kubernetes, postgres, process, rabbitmq, zookeeper
 
 STATE = Path("~/.cache/funcflow/services.json").expanduser()
-NAMES = ("zookeeper", "ensemble", "postgres", "rabbitmq")
+NAMES = ("zookeeper", "ensemble", "postgres", "rabbitmq", "kubernetes")
+_HEAVY = ("ensemble", "kubernetes")
 
 
 def hold(names: list[str]) -> None:
@@ -51,6 +52,10 @@ def _start(name: str, folder: Path, stack: contextlib.ExitStack) -> str:
         stack.callback(server.stop)
         server.start()
         return server.url("postgres")
+    if name == "kubernetes":
+        cluster = kubernetes.Cluster()
+        stack.enter_context(cluster.shared())
+        return f"KUBECONFIG={cluster.kubeconfig}"
     broker = rabbitmq.Broker(folder / name)
     stack.callback(broker.stop)
     broker.start()
@@ -123,7 +128,7 @@ def main() -> int:
     unknown = set(arguments.names) - set(NAMES)
     if unknown:
         parser.error(f"no such server: {', '.join(sorted(unknown))}")
-    names = arguments.names or [name for name in NAMES if name != "ensemble"]
+    names = arguments.names or [name for name in NAMES if name not in _HEAVY]
     if arguments.action == "up":
         return up(names)
     if arguments.action == "hold":

@@ -10,7 +10,7 @@ import webob
 from funcflow import deploy, errors
 from funcflow.api import lists, reply
 from funcflow.api.announce import announce
-from funcflow.api.controllers import versions, workers
+from funcflow.api.controllers import scaling, versions, workers
 from funcflow.api.operations import BINARY, EMPTY, Media, exposed_child, operation, resource
 from funcflow.api.packages import download
 from funcflow.api.request import Request
@@ -30,6 +30,9 @@ _LINKS = {
     "workers.list": {"function_id": "id"},
     "functions.scale_up": {"function_id": "id"},
     "functions.detach": {"function_id": "id"},
+    "scaling.show": {"function_id": "id"},
+    "scaling.replace": {"function_id": "id"},
+    "scaling.delete": {"function_id": "id"},
 }
 
 
@@ -87,6 +90,7 @@ class Function:
         self.scale_up = workers.ScaleUp(services, function_id)
         self.scale_down = workers.ScaleDown(services, function_id)
         self.detach = workers.Detach(services, function_id)
+        self.scaling = scaling.Scaling(services, function_id)
 
     @operation(
         index, "GET", "functions.show", "Show a function, or download its package",

@@ -17,7 +17,11 @@ MAX_SOURCE = 256 * 1024
 
 CODE = {
     "type": "object",
-    "properties": {"source": common.STRING, "md5sum": common.MAYBE_STRING},
+    "properties": {
+        "source": common.STRING,
+        "md5sum": common.MAYBE_STRING,
+        "image": common.STRING,
+    },
     "required": ["source"],
 }
 _SHARED = {
@@ -77,8 +81,9 @@ FIELDS: dict[str, Any] = {
     "code": {
         "type": "object",
         "properties": {
-            "source": {"type": "string", "description": "package (with a file) or source"},
+            "source": {"type": "string", "description": "package (with a file), source or image"},
             "md5sum": {"type": ["string", "null"], "description": "MD5 of the package"},
+            "image": {"type": "string", "description": "name of a container image"},
         },
         "required": ["source"],
     },
