@@ -21,7 +21,8 @@ import psycopg
 from benchmarks import embedded, measure, spread
 from benchmarks import http as load
 from benchmarks import workloads as w
-from tools import cluster
+from benchmarks.peers import mistral_peer
+from tools import cluster, environments
 from tools.services import process
 
 CLIENTS = 16
@@ -37,10 +38,14 @@ class Service:
 
     def __init__(self, place: spread.Spread) -> None:
         self.url, self.pids = place.url, place.pids
-        self.database_url = place.cluster.database_url
+        self._database = place.cluster.database_url
         (self.conductor,) = (part.pid for part in place.cluster.conductors)
         embedded.deploy(self.url, "work", SOURCE, concurrency=10)
         embedded.deploy(self.url, "slow", SLOW, timeout=900)
+
+    def connect(self) -> psycopg.Connection:
+        url = self._database.replace("postgresql+psycopg", "postgresql")
+        return psycopg.connect(url, autocommit=True)
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         status, answer = cluster.request(self.url, method, path, body)
@@ -111,14 +116,20 @@ def runs(service: Service, name: str, made: Composition, steps: int, count: int)
 
 
 def steps(service: Service, count: int) -> str:
-    """Chains of both types; p50 and p99 of a whole run."""
+    """Chains of both types, and Mistral's; p50 and p99 of a whole run."""
     rows = []
     for type_ in ("EXPRESS", "STANDARD"):
         chains = {"100 Pass": (w.chain(100, w.passing), 100), "20 tasks": (w.chain(20, w.kept), 20)}
         for name, (definition, entered) in chains.items():
             made = service.compose(definition, type_)
             rows += runs(service, f"{type_}, {name}", made, entered, count)
-    return measure.table("Chains, synchronous (p50, p99 of a run; the rest of a step)", rows)
+    note, tasks = "", rows[-1]
+    try:
+        rows += mistral_peer.main(max(1, count // 100))
+    except environments.Missing as error:
+        note = f"Mistral is not here: {error}\n"
+    title = "Chains, synchronous (p50, p99 of a run; the rest of a step)"
+    return measure.table(title, rows, tasks) + note
 
 
 def added(service: Service, count: int) -> str:
@@ -198,29 +209,41 @@ def mapped(service: Service, count: int) -> str:
 def waiting(service: Service, count: int) -> str:
     """Many executions that wait: what they cost, and how late others are woken meanwhile."""
     made = service.compose(LONG)
+    before = idle(service)
     with measure.Stopwatch([os.getpid(), *service.pids]) as watch:
         times = made.many(w.SMALL, count, CLIENTS, sync=False)
         wait_parked(service, count)
-    rate = count / watch.seconds
-    lines = [f"{count:,} executions started and parked at {rate:,.0f}/s"]
-    lines[0] += f", answered p50 {measure.percentile(times, 50) * 1000:.1f} ms"
-    time.sleep(5)
+    tidy(service)
+    rate, p50 = count / watch.seconds, measure.percentile(times, 50) * 1000
+    after, late = idle(service), lateness(service, 200)
+    return (
+        f"{count:,} executions started and parked at {rate:,.0f}/s, answered p50 {p50:.1f} ms\n"
+        f"all processes together use {after:.1%} of a core with them, {before:.1%} before\n"
+        f"200 waits meanwhile: {measure.percentile(late, 50) * 1000:.0f} ms late at p50, "
+        f"{measure.percentile(late, 99) * 1000:.0f} ms at p99\n"
+    )
+
+
+def idle(service: Service, seconds: float = 20.0) -> float:
+    """Of one core, while nobody asks for anything."""
     with measure.Stopwatch(service.pids) as watch:
-        time.sleep(20)
-    lines.append(f"waiting, all processes together: {watch.cpu / watch.seconds:.1%} of a core")
-    late = lateness(service, 200)
-    p50, p99 = (measure.percentile(late, percent) * 1000 for percent in (50, 99))
-    lines.append(f"200 waits meanwhile: {p50:.0f} ms late at p50, {p99:.0f} ms at p99")
-    return "\n".join([*lines, ""])
+        time.sleep(seconds)
+    return watch.cpu / watch.seconds
 
 
 def wait_parked(service: Service, count: int) -> None:
     """Until so many executions are in nobody's memory."""
-    url = service.database_url.replace("postgresql+psycopg", "postgresql")
     parked = "SELECT count(*) FROM composition_executions WHERE state = 'waiting'"
-    with psycopg.connect(url, autocommit=True) as connection:
+    with service.connect() as connection:
         while (found := connection.execute(parked).fetchone()) and found[0] < count:
             time.sleep(0.2)
+
+
+def tidy(service: Service) -> None:
+    """Let PostgreSQL do now what it would do during the next minutes."""
+    with service.connect() as connection:
+        connection.execute("VACUUM ANALYZE")
+        connection.execute("CHECKPOINT")
 
 
 def lateness(service: Service, count: int) -> list[float]:

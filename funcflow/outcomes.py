@@ -11,7 +11,9 @@ import json
 from typing import Final
 
 from funcflow import models
-from funcflow.compositions import signals
+from funcflow.compositions import failures, payloads, signals
+from funcflow.compositions.commands import RunTask
+from funcflow.compositions.resources import Kind, Pattern
 from funcflow.compositions.signals import Signal
 from funcflow.states import State
 
@@ -32,30 +34,42 @@ def unknown(now: float, number: int, message: str) -> Signal:
     )
 
 
-def answer(now: float, number: int, execution: models.Execution | None, *, token: bool) -> Signal:
-    """The answer of a settled or dead execution; None: its row is gone.
-
-    :param token: the task waits for its token; that the function returned only submits it
-    """
+def answer(now: float, task: RunTask, execution: models.Execution | None) -> Signal:
+    """The answer of a settled or dead execution; None: its row is gone. To a task that waits
+    for its token, that the function returned only means that it was submitted."""
+    number = task.id
     if execution is None:
         return signals.TaskFailed(
             time=now, id=number, error="Funcflow.Gone", cause="Its execution was removed"
         )
     if execution.state is State.SUCCEEDED:
         value = json.loads(execution.output or "null")
-        kind = signals.TaskSubmitted if token else signals.TaskSucceeded
+        waits = task.resource.pattern is Pattern.TOKEN
+        kind = signals.TaskSubmitted if waits else signals.TaskSucceeded
         return kind(time=now, id=number, output=value)
     if execution.error is not None and execution.state is State.FAILED:
-        return failed(now, number, execution.error)
+        who = "lambda" if task.resource.kind is Kind.INVOKE else task.resource.text
+        return failed(now, number, execution.error, execution.id, who)
     error, cause = _ENDS.get(execution.state, ("States.TaskFailed", str(execution.reason)))
     return signals.TaskFailed(time=now, id=number, error=error, cause=cause)
 
 
-def failed(now: float, number: int, error: models.FunctionError) -> Signal:
-    """The function raised, or hit a limit; the cause is JSON text as AWS's functions say it."""
+def failed(
+    now: float, number: int, error: models.FunctionError, request_id: str, who: str
+) -> Signal:
+    """The function raised, or hit a limit; the cause is JSON text as AWS's functions say it.
+
+    :param request_id: of the run that failed
+    :param who: what the task's resource is called in the cause of a result that is too large
+    """
+    if error.type == "ResultTooLarge":
+        return signals.TaskFailed(
+            time=now, id=number, error=failures.DATA_LIMIT, cause=payloads.too_large(who)
+        )
     told = {
         "errorMessage": error.message,
         "errorType": error.type,
+        "requestId": request_id,
         "stackTrace": list(error.trace),
     }
     return signals.TaskFailed(

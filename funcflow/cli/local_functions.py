@@ -41,6 +41,11 @@ class Call:
         self._running: tuple[Worker, str] | None = None
         self.cancelled = False
 
+    @property
+    def execution_id(self) -> str:
+        """Of the run; "" before it began."""
+        return self._running[1] if self._running else ""
+
     def began(self, worker: Worker, execution_id: str) -> bool:
         """False: it was cancelled before."""
         with self._lock:
@@ -107,7 +112,7 @@ class LocalFunctions:
                 time=now(), id=number, error=f"funcflow.{kind}", cause=error.message
             )
         if outcome.error is not None:
-            return outcomes.failed(now(), number, outcome.error)
+            return outcomes.failed(now(), number, outcome.error, call.execution_id, call.name)
         value = json.loads(outcome.value or "null")
         return signals.TaskSucceeded(time=now(), id=number, output=value)
 

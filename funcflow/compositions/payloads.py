@@ -40,12 +40,16 @@ def check(value: Any, limit: int, who: str) -> int:
     """The size; ``States.DataLimitExceeded`` if it is more than ``limit`` bytes."""
     found = size(value)
     if found > limit:
-        raise Failure(
-            failures.DATA_LIMIT,
-            f"The state/task '{who}' returned a result with a size exceeding the maximum "
-            "number of bytes service limit.",
-        )
+        raise Failure(failures.DATA_LIMIT, too_large(who))
     return found
+
+
+def too_large(who: str) -> str:
+    """The cause of ``States.DataLimitExceeded``."""
+    return (
+        f"The state/task '{who}' returned a result with a size exceeding the maximum "
+        "number of bytes service limit."
+    )
 
 
 def is_number(value: Any) -> bool:

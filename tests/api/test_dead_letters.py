@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from funcflow import conf as config
+from funcflow import models
 from funcflow.cmd import up
+from funcflow.db import composition_executions
+from funcflow.db.engine import Database
 from tests.api.client import Api
+from tests.api.test_compositions import create
 from tests.waiting import until
 
 SLEEP = "import time\n\ndef main(seconds):\n    time.sleep(seconds)\n    return seconds\n"
@@ -111,3 +119,58 @@ def test_state_is_no_filter(api: Api) -> None:
     """They are all dead."""
     assert api("GET", "/v1/dead-letters?state=succeeded").status == 400
     assert api("GET", "/v1/dead-letters?status=success").status == 400
+
+
+def bury(database: Database, composition: dict[str, Any], name: str) -> str:
+    """A dead execution, as a conductor leaves one that breaks whatever holds it; its id."""
+    now = time.time()
+    made = models.CompositionExecution(
+        id=str(uuid.uuid4()),
+        project_id=composition["project_id"],
+        composition_id=composition["id"],
+        revision=composition["revision"],
+        name=name,
+        seed="s",
+        input=json.dumps({"n": 1}),
+        created_at=now,
+        wake_at=now + 1e6,  # so that no conductor takes it before it is dead
+    )
+    database.write(composition_executions.Insert((made,), posted=False))
+    buried = composition_executions.Bury(id=made.id, reason="poison", now=now)
+    assert database.write(buried)
+    return made.id
+
+
+def test_those_of_compositions(tmp_path: Path) -> None:
+    """They are shown beside the others, and redriven and purged like them."""
+    conf = up.load(up.Options(port=0, data_dir=str(tmp_path)))
+    server = up.Server(conf)
+    database = Database(config.database_url(conf))
+    try:
+        api = Api(server.url)
+        states = {"A": {"Type": "Pass", "End": True}}
+        composition = create(api, "greet", {"StartAt": "A", "States": states})
+        first, second, third = (bury(database, composition, name) for name in "abc")
+        rows = api("GET", "/v1/dead-letters?kind=composition&sort=name:desc").json["dead_letters"]
+        assert [row["id"] for row in rows] == [third, second, first]
+        assert {(row["kind"], row["status"], row["error"]) for row in rows} == {
+            ("composition", "FAILED", "Funcflow.DeadLetter")
+        }
+        assert api("GET", "/v1/dead-letters?kind=function").json == {"dead_letters": []}
+        path = f"/v1/dead-letters/{first}"
+        assert api("GET", path).json == rows[-1]
+        shown = api("GET", f"/v1/compositions/greet/executions/{first}").json
+        assert (shown["state"], shown["cause"]) == ("dead", "poison")
+        again = api("POST", f"{path}/redrive")
+        assert again.status == 202
+        where = again.headers["Location"].removeprefix(api.url)
+        until(lambda: api("GET", where).json["status"] == "SUCCEEDED", 30, "the redriven one")
+        assert api("POST", f"{path}/redrive").code == "not_dead"
+        assert api("GET", path).status == 404
+        assert api("DELETE", f"/v1/dead-letters/{second}").status == 204
+        assert api("DELETE", "/v1/dead-letters").json == {"purged": 1}
+        assert api("GET", f"/v1/compositions/-/executions/{third}").status == 404
+        assert "funcflow_conservation_drift 0.0" in api("GET", "/metrics").text
+    finally:
+        database.close()
+        server.stop()

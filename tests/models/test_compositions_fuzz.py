@@ -10,6 +10,7 @@ import dataclasses
 import json
 from typing import Any
 
+import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -130,7 +131,8 @@ def good(data: Any) -> bool:
     return not any(problem.severity == "error" for problem in problems(data))
 
 
-@settings(fuzzed, max_examples=600)
+@pytest.mark.timeout(900)
+@settings(fuzzed, max_examples=400)
 @given(definitions(), INPUTS, st.lists(INPUTS, min_size=1, max_size=3), st.integers(0, 9))
 def test_what_is_judged_good_runs_to_an_end(
     data: Any, input: Any, outputs: list[Any], seed: int
@@ -158,7 +160,7 @@ def texts(draw: st.DrawFn) -> str:
     return text
 
 
-@settings(fuzzed, max_examples=400)
+@settings(fuzzed, max_examples=300)
 @given(texts())
 def test_any_text_is_judged(text: str) -> None:
     found = problems(text)
@@ -193,7 +195,7 @@ def signal(draw: st.DrawFn) -> Signal:
     return kind(**about)
 
 
-@settings(fuzzed, max_examples=300)
+@settings(fuzzed, max_examples=200)
 @given(st.integers(0, 400), INPUTS, st.lists(signal(), max_size=30))
 def test_any_signal_will_do(seed: int, input: Any, given_: list[Signal]) -> None:
     definition = parse(Maker(seed, outside=True).definition())

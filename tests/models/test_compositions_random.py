@@ -22,6 +22,8 @@ from tests.models.simulation import CALM, ROUGH, WILD, Kept, World
 from tests.models.simulation_checks import check
 from tests.unit.compositions.machines import Maker
 
+pytestmark = pytest.mark.timeout(900)
+
 #: Another one explores other schedules; so do more of them.
 FIRST = int(os.environ.get("FUNCFLOW_SEED", "0"))
 MANY = int(os.environ.get("FUNCFLOW_SCHEDULES", "150"))

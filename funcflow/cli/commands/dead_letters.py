@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from funcflow.cli import base, columns
 
@@ -22,6 +23,12 @@ class Show(base.ShowRef):
     collection = "dead_letters"
     layout = columns.EXECUTION
     example = "funcflow dlq show 0199a0c4-7a52-7cc1-9d3f-5b1c1f0e9a11"
+
+    def take_action(self, args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
+        found = self.resource(args)
+        composed = found.get("kind") == "composition"
+        layout = columns.COMPOSITION_EXECUTION_ROW if composed else self.layout
+        return columns.names(layout), columns.values(layout, found)
 
 
 class _Operation(base.Command):

@@ -17,7 +17,6 @@ from typing import Final
 from funcflow import errors, ids, models, outcomes, targets
 from funcflow.compositions import signals
 from funcflow.compositions.commands import Request, RunTask
-from funcflow.compositions.resources import Pattern
 from funcflow.compositions.signals import Signal
 from funcflow.compositions.work import CallFunction
 from funcflow.conductor import catalog
@@ -74,7 +73,9 @@ class Functions:
                 continue
             try:
                 calls.append(self._call(held, command))
-            except (errors.NotFound, errors.BadRequest) as exc:
+            except errors.Unavailable:
+                raise
+            except errors.FuncflowError as exc:
                 held.answer(outcomes.unknown(held.now(), command.id, exc.message))
         known = self._jobs.known(call.execution.id for call in calls) if again else set()
         away: list[_Call] = []
@@ -101,7 +102,7 @@ class Functions:
             command = end.command
             if isinstance(command, RunTask) and end.execution_id == _id(held.row, command):
                 settled = found.get(end.execution_id)
-                answers.append(_answer(held.now(), command, settled))
+                answers.append(outcomes.answer(held.now(), command, settled))
         return answers
 
     def leave(self, held: base.Held) -> None:
@@ -187,7 +188,8 @@ class Functions:
                 if settled is None and not run.cancelled:
                     self._failed.add(key)
             if settled is not None:
-                held.ran(_answer(held.now(), command, settled), journal.Record(settled, logs))
+                answer = outcomes.answer(held.now(), command, settled)
+                held.ran(answer, journal.Record(settled, logs))
             elif not run.cancelled:
                 held.retry(command)
 
@@ -209,11 +211,6 @@ class Functions:
                 held.answer(signals.TaskSucceeded(time=held.now(), id=number, output={}))
             else:
                 held.progress.remote.add(number)
-
-
-def _answer(now: float, command: RunTask, settled: models.Execution | None) -> Signal:
-    token = command.resource.pattern is Pattern.TOKEN
-    return outcomes.answer(now, command.id, settled, token=token)
 
 
 def _id(row: models.CompositionExecution, command: RunTask) -> str:

@@ -14,7 +14,7 @@ import math
 import threading
 import time
 from concurrent.futures import Future
-from typing import Final, Protocol
+from typing import Final
 
 from funcflow import errors, models
 from funcflow.compositions import execution as language
@@ -22,18 +22,20 @@ from funcflow.compositions import signals
 from funcflow.compositions.commands import Request, StartTimer
 from funcflow.compositions.definition import Definition
 from funcflow.compositions.signals import Signal
-from funcflow.conductor.compositions import base, crew, journal, parking, timers
+from funcflow.conductor.compositions import base, journal, parking
 from funcflow.conductor.compositions.alarms import Alarms, BeatDue
-from funcflow.conductor.compositions.inbox import Inbox, Read
+from funcflow.conductor.compositions.inbox import Read
+from funcflow.conductor.compositions.owner import Owner
 from funcflow.conductor.compositions.progress import Progress
 from funcflow.db import composition_executions as db
-from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
 
 LOG = logging.getLogger(__name__)
 
 #: Seconds of computing after which others get their turn.
 SLICE: Final = 0.05
+#: Seconds without a step after which an execution makes room for others, if it can.
+STILL: Final = 1.0
 
 _STAY: Final = db.Stay()
 
@@ -54,41 +56,6 @@ class Retry:
 
 
 Mail = Signal | BeatDue | Ran | Retry
-
-
-class Owner(Protocol):
-    """What a holder needs of the keeper. What a holder tells it ends the holder."""
-
-    crew: crew.Crew
-    timers: timers.Timers
-    inbox: Inbox
-    database: Database
-    #: Seconds a wait must last at least to be parked.
-    park_after: float
-    #: Nothing new is to be begun here: executions are to go on elsewhere.
-    draining: bool
-
-    def now(self) -> float:
-        """The wall clock."""
-
-    @property
-    def crowded(self) -> bool:
-        """Others wait for room in memory."""
-
-    def performer(self, name: str) -> base.Performer: ...
-
-    def settled(self, holder: Holder, outcome: db.Settle) -> None: ...
-
-    def parked(self, holder: Holder) -> None: ...
-
-    def refused(self, holder: Holder) -> None:
-        """An append did not fit: somebody else holds it, or it is not as we think."""
-
-    def broke(self, holder: Holder, exc: Exception) -> None:
-        """The platform failed it."""
-
-    def give_back(self, holder: Holder) -> None:
-        """It is to go on elsewhere."""
 
 
 class Holder:
@@ -121,6 +88,8 @@ class Holder:
         self._entries: collections.deque[Read] = collections.deque()
         self._alarms = Alarms(row.id, owner.timers, owner.database, owner.now, self._ring)
         self._until = 0.0
+        #: When it last took a step.
+        self._moved = time.monotonic()
         self._busy = False
         self._closed = False
 
@@ -235,16 +204,11 @@ class Holder:
 
     def _step(self) -> bool:
         """One turn. True: there is more to compute."""
-        self._until = time.monotonic() + SLICE
         if self._first is not None:
             # What the inbox says is about commands that follow from this one.
-            self._take(self._first)
-            self._first = None
+            self._compute()
         self._read_inbox()
-        while (signal := self._next()) is not None:
-            self._take(signal)
-            if time.monotonic() >= self._until:
-                break
+        self._compute()
         then = self._then()
         if then is not _STAY or self._journal.due:
             done = self._journal.write(self.progress.execution, then, self.now())
@@ -261,10 +225,20 @@ class Holder:
             return False
         return self._go_on()
 
+    def _compute(self) -> None:
+        """Take what was said, for a slice of time."""
+        with self._owner.computing:
+            self._until = time.monotonic() + SLICE
+            while (signal := self._next()) is not None:
+                self._take(signal)
+                if time.monotonic() >= self._until:
+                    break
+
     def _take(self, signal: Signal) -> None:
         taken = self.progress.advance(signal, self._enough)
         if taken is not None:
             self._journal.add(taken)
+            self._moved = time.monotonic()
 
     def _go_on(self) -> bool:
         """Have done what is new, or leave it to others while draining."""
@@ -280,6 +254,9 @@ class Holder:
         return self._told or time.monotonic() >= self._until
 
     def _next(self) -> Signal | None:
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
         while self._entries:
             number, signal = self._entries.popleft()
             self._journal.take(number)
@@ -325,7 +302,7 @@ class Holder:
             return _STAY
         if self._row.type == "EXPRESS":
             return _STAY
-        progress, crowded = self.progress, self._owner.crowded
+        progress, crowded = self.progress, self._crowded()
         wake = parking.wake_at(
             progress.waiting,
             progress.submitted,
@@ -333,10 +310,15 @@ class Holder:
             self._alarms.beats,
             crowded=crowded,
         )
-        nap = 1.0 if crowded else self._owner.park_after
+        nap = STILL if crowded else self._owner.park_after
         if wake is None or wake < self.now() + nap:
             return _STAY
         return db.Park(None if math.isinf(wake) else wake)
+
+    def _crowded(self) -> bool:
+        """Whether to make room for others. What moves stays: coming back costs a replay."""
+        still = time.monotonic() - self._moved >= STILL
+        return self._owner.draining or (still and self._owner.crowded)
 
     def _leaves(self) -> bool:
         """While draining: can others take it over now without losing anything?"""
@@ -359,7 +341,8 @@ class Holder:
                 try:
                     performer.cancel(self, over.command)
                 except Exception:
-                    LOG.exception("execution %s: %s goes on", self._row.id, over.command)
+                    # Not the command itself: it may hold a token, or what is secret in a payload.
+                    LOG.exception("execution %s: %d goes on", self._row.id, over.command.id)
 
     def _begin_commands(self) -> None:
         groups: dict[str, list[Request]] = {}

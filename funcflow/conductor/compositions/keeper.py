@@ -28,8 +28,12 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds to leave a broken database or board alone.
 PAUSE: Final = 0.5
-#: Seconds between looks whether all that is held is still ours, and what could make room.
-CHECK: Final = 2.0
+#: Seconds between looks whether all that is held is still ours.
+CHECK: Final = 5.0
+#: Seconds between looks at what could make room for others.
+CROWDED: Final = 0.5
+#: Executions that compute at the same time; more would only wait for each other.
+COMPUTING: Final = 4
 
 
 class Keeper:
@@ -52,7 +56,9 @@ class Keeper:
         self._held: dict[str, Holder] = {}
         self.departures = departures.Departures(parts)
         self._poller = inbox.Poller(self._told, self._look)
+        self.computing = threading.BoundedSemaphore(COMPUTING)
         self._next_check = 0.0
+        self._next_wake = 0.0
         self._totals: collections.Counter[str] = collections.Counter()
 
     # -- life -----------------------------------------------------------------------------
@@ -131,10 +137,10 @@ class Keeper:
         ticket = claim.ticket
         try:
             row = None
+            now = self.now()
             if self._parts.board.holds(claim):
-                row = self.database.write(
-                    db.Start(ticket.execution_id, claim.epoch, claim.owner, self.now())
-                )
+                start = db.Start(ticket.execution_id, claim.epoch, claim.owner, now)
+                row = self.database.write(start)
         except errors.Unavailable as exc:
             LOG.warning("execution %s: not taken now: %s", ticket.execution_id, exc)
             self.timers.set(
@@ -147,16 +153,19 @@ class Keeper:
             # Unknown, ended, dead, or a newer claim holds it: there is nothing to do here.
             self.departures.done(claim)
             return
-        self._load(claim, row)
+        # Who started it first has begun nothing of it.
+        self._load(claim, row, again=row.started_at != now)
 
-    def _load(self, claim: board_base.Claim, row: models.CompositionExecution) -> None:
+    def _load(
+        self, claim: board_base.Claim, row: models.CompositionExecution, *, again: bool
+    ) -> None:
         """Fold its log, and go on with it."""
         if row.attempts > self._parts.policy.max_attempts:
             self.departures.bury(claim, row, row.reason or "attempts")
             return
         try:
             loaded = progress.load(self._parts.definitions, self.database, row)
-            holder = self.hold(claim, row, loaded, again=True)
+            holder = self.hold(claim, row, loaded, again=again)
         except errors.Unavailable as exc:
             LOG.warning("execution %s: not loaded now: %s", row.id, exc)
             self.departures.requeue(claim, row, exc.code, count=False)
@@ -214,7 +223,7 @@ class Keeper:
         # Ours, but not as we think: an append took whose answer was lost.
         LOG.warning("execution %s: read again", row.id)
         if self._close(holder):
-            self._load(holder.claim, row)
+            self._load(holder.claim, row, again=True)
 
     def broke(self, holder: Holder, exc: Exception) -> None:
         if self._close(holder):
@@ -259,9 +268,14 @@ class Keeper:
 
     def _told(self) -> Iterable[str]:
         """Ids of what is held here and was told something."""
-        if time.monotonic() >= self._next_check:
-            self._next_check = time.monotonic() + CHECK
+        now = time.monotonic()
+        if now >= self._next_check:
+            self._next_check = now + CHECK
             self._check()
+        if self.crowded and now >= self._next_wake:
+            self._next_wake = now + CROWDED
+            for holder in self.held():
+                holder.wake()
         if not self._held:
             return ()
         with self.database.read() as conn:
@@ -272,19 +286,15 @@ class Keeper:
             self.nudge(execution_id)
 
     def _check(self) -> None:
-        """Drop what others hold by now, and let those that only wait make room."""
-        held = self.held()
-        if not held:
+        """Drop what others hold by now."""
+        idle = [holder for holder in self.held() if holder.idle]
+        if not idle:
             return
         with self.database.read() as conn:
             ours = {row.id for row in db.running_owned_by(conn, [self._parts.name])}
-        for holder in held:
-            if not holder.idle:
-                continue
-            if holder.row.id not in ours:
+        for holder in idle:
+            if holder.row.id not in ours and holder.idle:
                 self.refused(holder)
-            elif self.crowded:
-                holder.wake()
 
     def _find(self, execution_id: str) -> models.CompositionExecution | None:
         """The row, insisting on an answer."""

@@ -184,6 +184,18 @@ def test_an_event_that_nobody_awaits_leaves_nothing_running() -> None:
     assert functions.called == ["f"]
 
 
+def test_a_function_that_cannot_be_run_fails_its_state() -> None:
+    """As when its file goes away meanwhile."""
+
+    class Broken(Functions):
+        def answer(self, call: Call, number: int, now: Callable[[], float]) -> Signal:
+            raise FileNotFoundError(call.name)
+
+    ended, _ = run({"A": {**TASK, "End": True}}, Broken())
+    assert (ended.status, ended.error) == ("FAILED", "States.Runtime")
+    assert "FileNotFoundError" in (ended.cause or "")
+
+
 # -- what is not a function --------------------------------------------------------------------
 
 
