@@ -58,6 +58,17 @@ API = [
     ),
 ]
 
+AUDIT = [
+    cfg.BoolOpt(
+        "enabled",
+        default=False,
+        help="Send a CADF event before and after each operation; where to is said in "
+        "[audit_middleware_notifications] and [oslo_messaging_notifications].",
+    ),
+    cfg.StrOpt("map_file", help="How paths read in events. Default: as delivered."),
+    cfg.ListOpt("ignore_methods", default=[], help="Methods not audited, such as GET, HEAD."),
+]
+
 DATABASE = [
     cfg.StrOpt(
         "url",
@@ -192,6 +203,7 @@ LIMITS = [
 GROUPS: dict[str, Any] = {
     "DEFAULT": DEFAULT,
     "api": API,
+    "audit": AUDIT,
     "database": DATABASE,
     "store": STORE,
     "jobboard": JOBBOARD,

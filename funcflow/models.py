@@ -194,9 +194,20 @@ class LogChunk:
 class RequestContext:
     """Who asks, established by the auth driver before any controller runs."""
 
+    #: The project the token is of; "" when it is of another scope.
     project_id: str
     user_id: str | None = None
     roles: tuple[str, ...] = ()
+    #: Sees and changes every project's things.
     is_admin: bool = False
+    #: The domain that the project is in.
+    project_domain_id: str | None = None
+    user_domain_id: str | None = None
+    #: The domain the token is of, when that is its scope.
+    domain_id: str | None = None
+    #: "all" when the token is of system scope.
+    system_scope: str | None = None
+    #: Roles of the service that passes somebody's request on.
+    service_roles: tuple[str, ...] = ()
     request_id: str
     traceparent: str | None = None

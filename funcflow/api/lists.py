@@ -148,10 +148,12 @@ def _project(request: Request) -> str | None:
     """Whose rows: None for everybody's."""
     asker = request.asker
     all_projects = flag(request, "all_projects")
-    if all_projects and not asker.is_admin:
-        raise errors.Forbidden("Operation not allowed", code="admin_only")
     wanted = request.query.get("project_id")
-    if wanted is not None and asker.is_admin:
+    if all_projects:
+        request.guard.check("all_projects", asker)
+    elif wanted is not None and wanted != asker.project_id:
+        wanted = wanted if request.guard.allows("all_projects", asker) else None
+    if wanted is not None:
         return wanted
     return None if all_projects else asker.project_id
 

@@ -36,7 +36,7 @@ public_endpoint = {root}
 connection = sqlite:///{folder}/keystone.sqlite
 [token]
 provider = fernet
-expiration = 3600
+expiration = {expiration}
 [fernet_tokens]
 key_repository = {folder}/fernet-keys/
 [fernet_receipts]
@@ -64,8 +64,10 @@ class Server(process.Service):
 
     name = "Keystone"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, expiration: int = 3600) -> None:
+        """:param expiration: seconds a token lives"""
         super().__init__(folder)
+        self._expiration = expiration
         self.port = process.free_port()
         self._listed = False
         self.root = f"http://{process.HOST}:{self.port}/"
@@ -85,7 +87,7 @@ class Server(process.Service):
     def launch(self) -> None:
         if not (self.folder / "keystone.sqlite").exists():
             shutil.copytree(_template(install()), self.folder, dirs_exist_ok=True)
-            _configure(self.folder, self.root)
+            _configure(self.folder, self.root, self._expiration)
         super().launch()
 
     def wait_ready(self) -> None:
@@ -100,8 +102,9 @@ class Server(process.Service):
             return bool(answer.status == 200)
 
 
-def _configure(folder: Path, root: str) -> None:
-    (folder / "keystone.conf").write_text(_CONFIG.format(folder=folder, root=root))
+def _configure(folder: Path, root: str, expiration: int = 3600) -> None:
+    text = _CONFIG.format(folder=folder, root=root, expiration=expiration)
+    (folder / "keystone.conf").write_text(text)
 
 
 def _template(venv: Path) -> Path:

@@ -22,7 +22,7 @@ from funcflow.api.controllers import (
     runtimes,
 )
 from funcflow.api.metrics import Metrics
-from funcflow.api.operations import operation, resource
+from funcflow.api.operations import PUBLIC, operation, resource
 from funcflow.api.request import Request
 from funcflow.api.waiting import Slots
 from funcflow.services import Services
@@ -64,6 +64,8 @@ class Document:
     def fill(self, document: dict[str, Any]) -> None:
         self._body = reply.answer(document).body
 
-    @operation(index, "GET", "openapi.show", "This document", {200: {"type": "object"}})
+    @operation(
+        index, "GET", "openapi.show", "This document", {200: {"type": "object"}}, policy=PUBLIC,
+    )  # fmt: skip
     def show(self, request: Request) -> webob.Response:
         return reply.encoded(self._body)

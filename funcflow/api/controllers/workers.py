@@ -51,7 +51,7 @@ class Workers(_Operator):
 
     @operation(
         index, "GET", "workers.list", "List live workers", {200: schemas.WORKERS},
-        query=_VERSION, errors=(404,), admin=True,
+        query=_VERSION, errors=(404,),
     )  # fmt: skip
     def list(self, request: Request) -> webob.Response:
         version = request.query.get("function_version", "0")
@@ -97,7 +97,7 @@ class ScaleUp(_ScaleUp):
     index = resource()
     operation(
         index, "POST", "functions.scale_up", "Start more workers", {202: EMPTY},
-        body=schemas.SCALE, errors=(404, 429), admin=True,
+        body=schemas.SCALE, errors=(404, 429),
     )(_ScaleUp.scale_up)  # fmt: skip
 
 
@@ -107,7 +107,7 @@ class ScaleDown(_ScaleDown):
     index = resource()
     operation(
         index, "POST", "functions.scale_down", "Stop idle workers; one stays", {202: EMPTY},
-        body=schemas.SCALE, errors=(404,), admin=True,
+        body=schemas.SCALE, errors=(404,),
     )(_ScaleDown.scale_down)  # fmt: skip
 
 
@@ -117,7 +117,6 @@ class Detach(_Detach):
     index = resource()
     operation(
         index, "POST", "functions.detach", "Stop all workers", {202: EMPTY}, errors=(404,),
-        admin=True,
     )(_Detach.detach)  # fmt: skip
 
 
@@ -127,7 +126,7 @@ class VersionScaleUp(_ScaleUp):
     index = resource()
     operation(
         index, "POST", "versions.scale_up", "Start more workers of a version", {202: EMPTY},
-        body=schemas.SCALE, errors=(404, 429), admin=True,
+        body=schemas.SCALE, errors=(404, 429),
     )(_ScaleUp.scale_up)  # fmt: skip
 
 
@@ -137,7 +136,7 @@ class VersionScaleDown(_ScaleDown):
     index = resource()
     operation(
         index, "POST", "versions.scale_down", "Stop idle workers of a version; one stays",
-        {202: EMPTY}, body=schemas.SCALE, errors=(404,), admin=True,
+        {202: EMPTY}, body=schemas.SCALE, errors=(404,),
     )(_ScaleDown.scale_down)  # fmt: skip
 
 
@@ -147,7 +146,7 @@ class VersionDetach(_Detach):
     index = resource()
     operation(
         index, "POST", "versions.detach", "Stop all workers of a version", {202: EMPTY},
-        errors=(404,), admin=True,
+        errors=(404,),
     )(_Detach.detach)  # fmt: skip
 
 
