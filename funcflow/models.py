@@ -14,6 +14,7 @@ from typing import Any, Literal
 from funcflow import states
 
 Delivery = Literal["at-least-once", "at-most-once"]
+CompositionType = Literal["STANDARD", "EXPRESS"]
 CodeSource = Literal["package", "source", "image", "swift"]
 
 #: The version number that means "whatever the function is now".
@@ -174,6 +175,133 @@ class Execution:
     #: W3C traceparent of the caller.
     traceparent: str | None = None
     usage: Usage = Usage()
+    #: The composition's execution that asked for it, and by which of its commands; its end is
+    #: told there.
+    parent_id: str | None = None
+    parent_command: int | None = None
+    created_at: float
+    started_at: float | None = None
+    finished_at: float | None = None
+    updated_at: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CompositionRevision:
+    """One immutable definition of a composition.
+
+    ``latest`` and every version are pointers to a revision.
+    """
+
+    composition_id: str
+    number: int
+    project_id: str
+    type: CompositionType = "STANDARD"
+    #: As sent: JSON or YAML text.
+    definition: str
+    #: sha256 of the definition's text, in hexadecimal.
+    digest: str
+    created_at: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Composition:
+    id: str
+    #: Unique in the project.
+    name: str
+    description: str = ""
+    project_id: str
+    #: Executions ever started of ``latest``.
+    count: int = 0
+    latest_version: int = 0
+    revision: CompositionRevision
+    created_at: float
+    updated_at: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CompositionVersion:
+    id: str
+    composition_id: str
+    version_number: int
+    description: str = ""
+    project_id: str
+    count: int = 0
+    revision: CompositionRevision
+    created_at: float
+    updated_at: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CompositionAlias:
+    id: str
+    #: Unique among the aliases of the composition.
+    name: str
+    description: str = ""
+    project_id: str
+    composition_id: str
+    composition_version: int
+    #: Share of the starts per other version, as of :class:`Alias`.
+    weights: Mapping[int, float] = dataclasses.field(default_factory=dict)
+    created_at: float
+    updated_at: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CompositionExecution:
+    """One run of a composition, or of a distributed Map's processor for some of its items.
+
+    ``input`` and ``output`` are JSON text, or a reference to the store (``references``).
+    """
+
+    id: str
+    project_id: str
+    composition_id: str
+    composition_version: int = LATEST
+    composition_alias: str | None = None
+    #: The revision pinned when it was accepted.
+    revision: int
+    type: CompositionType = "STANDARD"
+    #: Unique among the executions of the composition; a second start with it finds the first.
+    name: str
+    #: The board's shard its job belongs on.
+    shard: int = 0
+    state: states.CompositionState = states.CompositionState.QUEUED
+    paused: bool = False
+    input: str | None = None
+    output: str | None = None
+    error: str | None = None
+    cause: str | None = None
+    #: Why it was given back or is dead: attempts, poison …
+    reason: str | None = None
+    #: Claims since its log last grew.
+    attempts: int = 0
+    #: Fencing token of the claim that holds it: grows with every claim.
+    epoch: int = 0
+    #: Name of the conductor incarnation that holds it.
+    owner: str | None = None
+    #: Signals in its log; the next one has the next number.
+    sequence: int = 0
+    #: Entries its inbox ever got, and how many of them it has taken.
+    deliveries: int = 0
+    consumed: int = 0
+    #: When to give it to a conductor again; None: only when somebody tells it something.
+    wake_at: float | None = None
+    redrives: int = 0
+    #: The composition's execution that started it, and by which of its commands.
+    parent_id: str | None = None
+    parent_command: int | None = None
+    #: For a child of a distributed Map: the state whose processor it runs, the place among the
+    #: state's children (from 0), and the name of the Map Run.
+    map_state: str | None = None
+    map_index: int | None = None
+    map_run: str | None = None
+    #: How many executions it is nested in.
+    depth: int = 0
+    #: Where random numbers and the secrets of task tokens come from.
+    seed: str = dataclasses.field(repr=False)
+    request_id: str | None = None
+    #: W3C traceparent of the caller.
+    traceparent: str | None = None
     created_at: float
     started_at: float | None = None
     finished_at: float | None = None

@@ -1,7 +1,8 @@
 """What a call means: from a name, a version or an alias to a revision.
 
-Used by :mod:`funcflow.submit`. Answers are remembered until somebody announces a change,
-so that the warm path asks the database nothing.
+Used by :mod:`funcflow.submit`; compositions have :mod:`funcflow.composition_targets`. Answers
+are remembered until somebody announces a change, so that the warm path asks the database
+nothing.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import dataclasses
 import random
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
 from funcflow import errors, models
@@ -30,8 +31,8 @@ class Target:
     revision: int
 
 
-class Targets:
-    """Thread-safe look-ups with a memory."""
+class Memory:
+    """Answers of the database, for a while. Thread-safe."""
 
     def __init__(self, database: Database, age: float) -> None:
         self._database = database
@@ -40,64 +41,14 @@ class Targets:
         self._known: dict[Hashable, tuple[float, Any]] = {}
         self._generation = 0
 
-    def resolve(
-        self,
-        context: models.RequestContext,
-        function: str | None,
-        version: int,
-        alias: str | None,
-    ) -> Target:
-        """The revision to run.
-
-        :param function: id or name; ignored when ``alias`` is given
-        :raises funcflow.errors.NotFound: nothing of that name in the project
-        """
-        if alias is not None:
-            found = self._alias(context.project_id, alias)
-            return self._version(found.function_id, split(found, random.random()))
-        if function is None:
-            raise errors.BadRequest(
-                "function_id or function_alias is missing",
-                hint="Say which function to run, by id, name or alias.",
-            )
-        project_id = None if context.is_admin else context.project_id
-        known = self._function(project_id, context.project_id, function)
-        if version == models.LATEST:
-            return Target(known.id, models.LATEST, known.revision.number)
-        return self._version(known.id, version)
-
     def forget(self) -> None:
         """Something changed somewhere."""
         with self._lock:
             self._generation += 1
             self._known.clear()
 
-    def _alias(self, project_id: str, name: str) -> models.Alias:
-        def load() -> models.Alias:
-            with self._database.read() as conn:
-                return aliases.get(conn, name, project_id)
-
-        return self._remember(("alias", project_id, name), load)
-
-    def _function(self, project_id: str | None, own_project: str, ref: str) -> models.Function:
-        def load() -> models.Function:
-            with self._database.read() as conn:
-                return functions.resolve(conn, ref, project_id, own_project)
-
-        return self._remember(("function", project_id, own_project, ref), load)
-
-    def _version(self, function_id: str, number: int) -> Target:
-        def load() -> Target:
-            with self._database.read() as conn:
-                if number == models.LATEST:
-                    function = functions.get(conn, function_id, None)
-                    return Target(function_id, number, function.revision.number)
-                version = versions.get(conn, function_id, number, None)
-            return Target(function_id, number, version.revision.number)
-
-        return self._remember(("version", function_id, number), load)
-
-    def _remember(self, key: Hashable, load: Callable[[], T]) -> T:
+    def remember(self, key: Hashable, load: Callable[[], T]) -> T:
+        """What ``load`` gives, or gave lately."""
         now = time.monotonic()
         with self._lock:
             known = self._known.get(key)
@@ -115,10 +66,66 @@ class Targets:
         return loaded
 
 
-def split(alias: models.Alias, point: float) -> int:
-    """The version that a call gets at ``point`` (0 ≤ point < 1) of the alias's traffic."""
-    for version, weight in sorted(alias.weights.items()):
+class Targets(Memory):
+    """Functions."""
+
+    def resolve(
+        self,
+        context: models.RequestContext,
+        function: str | None,
+        version: int,
+        alias: str | None,
+    ) -> Target:
+        """The revision to run.
+
+        :param function: id or name; ignored when ``alias`` is given
+        :raises funcflow.errors.NotFound: nothing of that name in the project
+        """
+        if alias is not None:
+            found = self._alias(context.project_id, alias)
+            version = split(found.weights, found.function_version, random.random())
+            return self._version(found.function_id, version)
+        if function is None:
+            raise errors.BadRequest(
+                "function_id or function_alias is missing",
+                hint="Say which function to run, by id, name or alias.",
+            )
+        project_id = None if context.is_admin else context.project_id
+        known = self._function(project_id, context.project_id, function)
+        if version == models.LATEST:
+            return Target(known.id, models.LATEST, known.revision.number)
+        return self._version(known.id, version)
+
+    def _alias(self, project_id: str, name: str) -> models.Alias:
+        def load() -> models.Alias:
+            with self._database.read() as conn:
+                return aliases.get(conn, name, project_id)
+
+        return self.remember(("alias", project_id, name), load)
+
+    def _function(self, project_id: str | None, own_project: str, ref: str) -> models.Function:
+        def load() -> models.Function:
+            with self._database.read() as conn:
+                return functions.resolve(conn, ref, project_id, own_project)
+
+        return self.remember(("function", project_id, own_project, ref), load)
+
+    def _version(self, function_id: str, number: int) -> Target:
+        def load() -> Target:
+            with self._database.read() as conn:
+                if number == models.LATEST:
+                    function = functions.get(conn, function_id, None)
+                    return Target(function_id, number, function.revision.number)
+                version = versions.get(conn, function_id, number, None)
+            return Target(function_id, number, version.revision.number)
+
+        return self.remember(("version", function_id, number), load)
+
+
+def split(weights: Mapping[int, float], main: int, point: float) -> int:
+    """The version that a call gets at ``point`` (0 ≤ point < 1) of an alias's traffic."""
+    for version, weight in sorted(weights.items()):
         if point < weight:
             return version
         point -= weight
-    return alias.function_version
+    return main

@@ -6,6 +6,7 @@ A service that is not installed fails the tests that need it; `make test` instal
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,9 @@ from tools.services import zookeeper as zk
 
 # Tests call our programs by name, as people do who activated the virtualenv.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+# A shell starts what runs in the background deaf to Ctrl-C, and what that starts is deaf too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

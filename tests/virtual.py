@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import builtins
 import heapq
+import io
 import json
 import traceback
 import types
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from funcflow.compositions import commands, readers, signals, work, writers
@@ -335,8 +337,8 @@ class World:
             if reader.action.startswith("s3:listObjects"):
                 items = self._listing(arguments, command.max_items)
             else:
-                body = self.objects[arguments["Bucket"], arguments["Key"]]
-                items = readers.items(reader, body, command.max_items)
+                file = io.BytesIO(self.objects[arguments["Bucket"], arguments["Key"]])
+                items = list(islice(readers.items(reader, file), command.max_items))
         except Failure as failure:
             self.answer(
                 run,
@@ -361,16 +363,20 @@ class World:
             for (bucket, key), body in sorted(self.objects.items())
             if bucket == arguments["Bucket"] and key.startswith(arguments.get("Prefix") or "")
         ]
-        return readers.listing(found, most)
+        return list(islice(readers.listing(found), most))
 
     def _write(self, run: Run, command: commands.WriteResults) -> None:
         if not command.writer.action:
             output: Any = writers.inline(command.writer, command.results)
         else:
             bucket = command.arguments["Bucket"]
-            folder = f"{command.arguments.get('Prefix', '')}/{command.map_run.split(':')[-1]}"
-            files = writers.files(command.writer, command.map_run, folder, command.results)
-            self.written |= {f"{bucket}/{folder}/{name}": body for name, body in files.items()}
+            folder = writers.folder(command.map_run, command.arguments.get("Prefix", ""))
+            listed = []
+            for file in writers.files(command.writer, command.results):
+                self.written[f"{bucket}/{folder}/{file.name}"] = file.content.decode()
+                listed.append((file.status, file.name, len(file.content)))
+            manifest = writers.manifest(command.map_run, bucket, folder, listed)
+            self.written[f"{bucket}/{folder}/manifest.json"] = manifest.decode()
             output = writers.details(command.map_run, bucket, folder)
         self.answer(run, 0, signals.TaskSucceeded, command.id, output=output)
 

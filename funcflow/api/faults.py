@@ -6,7 +6,9 @@ routing raises. ``faultstring`` repeats the message because existing clients rea
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from typing import Any
 
 import pecan.hooks
 import webob
@@ -15,19 +17,23 @@ from oslo_log import log as logging
 
 from funcflow import errors
 from funcflow.api import reply
+from funcflow.compositions.problems import Invalid
 
 LOG = logging.getLogger(__name__)
 
 
 def to_answer(error: errors.FuncflowError, request_id: str) -> webob.Response:
     """The answer for ``error``."""
+    said: dict[str, Any] = {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "request_id": request_id,
+    }
+    if isinstance(error, Invalid):
+        said["problems"] = [dataclasses.asdict(problem) for problem in error.problems]
     body = {
-        "error": {
-            "code": error.code,
-            "message": error.message,
-            "hint": error.hint,
-            "request_id": request_id,
-        },
+        "error": said,
         "faultstring": error.message,
         "faultcode": "Client" if error.status < 500 else "Server",
         "debuginfo": None,

@@ -87,8 +87,8 @@ _SPELLINGS: dict[str, tuple[str, Callable[[str], Any]]] = {
 class Body:
     """A JSON object body.
 
-    A null means "not given", as existing clients send it; in a ``patch`` body (RFC 7396) it
-    stays and means "back to the default".
+    A null means "not given", as existing clients send it, unless the field takes any value; in
+    a ``patch`` body (RFC 7396) it stays and means "back to the default".
     """
 
     fields: Mapping[str, Schema]
@@ -139,7 +139,7 @@ class Body:
                         code="unknown_field",
                         hint=f"The body takes: {', '.join(sorted(self.fields))}.",
                     )
-            elif value is None:
+            elif value is None and "type" in self.fields[name]:
                 nulls[name] = None
             elif type(value) is str and name in spell:
                 given[name] = spell[name](value)

@@ -29,10 +29,19 @@ _FILTER = {
     "type": "string",
     "description": "A value, or operator:value with eq neq in nin gt gte lt lte has.",
 }
-_STATES_OF = {
-    word: [state for state, known in states.V1_STATUS.items() if known == word]
-    for word in dict.fromkeys(states.V1_STATUS.values())
-}
+
+
+def _by_word(words: Mapping[Any, str]) -> dict[str, list[str]]:
+    """Word for a state to the states it stands for."""
+    return {
+        word: [str(state) for state, known in words.items() if known == word]
+        for word in dict.fromkeys(words.values())
+    }
+
+
+#: Qinling's words, and AWS's.
+FUNCTION_STATUS = _by_word(states.V1_STATUS)
+COMPOSITION_STATUS = _by_word(states.COMPOSITION_STATUS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,10 +50,12 @@ class Listing:
 
     texts: tuple[str, ...]
     times: tuple[str, ...] = ("created_at", "updated_at")
-    #: Whether ``status`` filters by Qinling's words for the state.
-    status: bool = False
+    #: The words by which ``status`` filters, and the states they stand for; None: it does not.
+    status: Mapping[str, Sequence[str]] | None = None
     #: False: a list below one thing, which is of one project anyway.
     projects: bool = True
+    #: Fields whose columns have another name.
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def query(self) -> dict[str, fields.Schema]:
@@ -73,16 +84,23 @@ class Listing:
             if name in self.texts:
                 filters[name] = value
             elif name in self.times:
-                filters[name] = _each(value, functools.partial(_seconds, name))
-            elif name == "status" and self.status:
-                filters["state"] = _status(value)
+                column = self.columns.get(name, name)
+                filters[column] = _each(value, functools.partial(_seconds, name))
+            elif name == "status" and self.status is not None:
+                filters["state"] = _status(value, self.status)
         return listing.Query(
             project_id=_project(request) if self.projects else None,
-            limit=_limit(request, conf) + 1,
+            limit=limit(request, conf) + 1,
             marker=request.query.get("marker"),
-            sort=request.query.get("sort") or None,
+            sort=self._sort(request.query.get("sort") or None),
             filters=filters | fixed,
         )
+
+    def _sort(self, given: str | None) -> str | None:
+        if given is None or not self.columns:
+            return given
+        parts = (part.strip().partition(":") for part in given.split(","))
+        return ",".join(f"{self.columns.get(name, name)}{sep}{way}" for name, sep, way in parts)
 
 
 RUNTIMES = Listing(texts=("id", "name", "image", "description", "status"), projects=False)
@@ -95,11 +113,25 @@ EXECUTIONS = Listing(
         "reason", "attempts", "owner", "request_id",
     ),
     times=("created_at", "updated_at", "started_at", "finished_at"),
-    status=True,
+    status=FUNCTION_STATUS,
 )  # fmt: skip
 DEAD_LETTERS = dataclasses.replace(
-    EXECUTIONS, texts=tuple(t for t in EXECUTIONS.texts if t != "state"), status=False
+    EXECUTIONS, texts=tuple(t for t in EXECUTIONS.texts if t != "state"), status=None
 )
+COMPOSITIONS = Listing(texts=("id", "name", "description", "type", "latest_version"))
+COMPOSITION_VERSIONS = Listing(texts=("id", "description", "version_number"), projects=False)
+COMPOSITION_ALIASES = Listing(
+    texts=("id", "name", "description", "composition_version"), projects=False
+)
+COMPOSITION_EXECUTIONS = Listing(
+    texts=(
+        "id", "name", "composition_version", "composition_alias", "type", "state", "reason",
+        "attempts", "owner", "request_id", "parent_id", "map_state", "error",
+    ),
+    times=("created_at", "updated_at", "started_at", "stopped_at"),
+    status=COMPOSITION_STATUS,
+    columns={"stopped_at": "finished_at"},
+)  # fmt: skip
 
 
 def answer(
@@ -111,29 +143,37 @@ def answer(
     marker: Callable[[T], str],
 ) -> webob.Response:
     """A page: the rows under ``key``, and ``next`` when there is another page."""
-    limit = _limit(request, conf)
-    page = {key: [view(row) for row in rows[:limit]]}
-    if len(rows) > limit:
-        query = {**request.query, "marker": marker(rows[limit - 1]), "limit": str(limit)}
-        path = urllib.parse.quote(request.path_info)
-        link = f"{request.host_url}{path}?{urllib.parse.urlencode(query)}"
-        return reply.answer({**page, "next": link})
+    most = limit(request, conf)
+    page: dict[str, Any] = {key: [view(row) for row in rows[:most]]}
+    if len(rows) > most:
+        page["next"] = next_page(request, marker(rows[most - 1]), most)
     return reply.answer(page)
 
 
-def flag(request: Request, name: str) -> bool:
-    """A parameter that is true or false; false when it is not given.
+def next_page(request: Request, marker: str, limit: int) -> str:
+    """The address of the page behind the marker."""
+    query = {**request.query, "marker": marker, "limit": str(limit)}
+    path = urllib.parse.quote(request.path_info)
+    return f"{request.host_url}{path}?{urllib.parse.urlencode(query)}"
+
+
+def flag(request: Request, name: str, *, default: bool = False) -> bool:
+    """A parameter that is true or false.
 
     :raises errors.BadRequest: it is neither
     """
     given = request.query.get(name)
-    value = False if given is None else fields.to_boolean(given)
+    value = default if given is None else fields.to_boolean(given)
     if isinstance(value, str):
         raise errors.BadRequest(f"{name} must be true or false", code="invalid_parameter")
     return value
 
 
-def _limit(request: Request, conf: cfg.ConfigOpts) -> int:
+def limit(request: Request, conf: cfg.ConfigOpts) -> int:
+    """How many rows a page has at most.
+
+    :raises errors.BadRequest: that is no number
+    """
     most: int = conf.api.max_page
     given = request.query.get("limit")
     if given is None:
@@ -181,16 +221,16 @@ def _seconds(name: str, text: str) -> str:
     return str((at if at.tzinfo else at.replace(tzinfo=datetime.UTC)).timestamp())
 
 
-def _status(given: str) -> str:
-    """A filter by Qinling's words as one by states."""
+def _status(given: str, known: Mapping[str, Sequence[str]]) -> str:
+    """A filter by words for states as one by states."""
     operator, separator, rest = given.partition(":")
     if not separator:
         operator, rest = "eq", given
     if operator not in ("eq", "neq", "in", "nin"):
         raise errors.BadRequest("status is compared with eq, neq, in or nin")
     words = rest.split(",") if operator in ("in", "nin") else [rest]
-    found = [state for word in words for state in _STATES_OF.get(word, [])]
+    found = [state for word in words for state in known.get(word, ())]
     negative = operator in ("neq", "nin")
     if not found:
-        raise errors.BadRequest(f"status is one of {', '.join(sorted(_STATES_OF))}")
+        raise errors.BadRequest(f"status is one of {', '.join(sorted(known))}")
     return f"{'nin' if negative else 'in'}:{','.join(found)}"

@@ -26,7 +26,7 @@ def tried(
     variables: Mapping[str, Any],
     write: Callable[[str], object],
 ) -> dict[str, Any]:
-    """Try ``args.state``; what came of it, with AWS's names.
+    """Try ``args.state``; what came of it, as the API shows it.
 
     ``write`` gets what a function prints.
     """
@@ -44,7 +44,7 @@ def tried(
     if attempt.request is not None:
         _answer(attempt, attempt.request, args, write)
     assert attempt.result is not None
-    return _shown(attempt.result, inspect=args.inspect)
+    return attempt.result.wire(inspect=args.inspect)
 
 
 _AROUND = {
@@ -88,16 +88,3 @@ def _answer(
     with local_functions.LocalFunctions(args.functions, conf, follower.printed, timeout) as here:
         call = local_functions.Call(wanted.name, wanted.payload)
         attempt.answer(here.answer(call, request.id, time.time))
-
-
-def _shown(result: trial.Result, *, inspect: bool) -> dict[str, Any]:
-    answer: dict[str, Any] = {"status": result.status}
-    if result.output is not MISSING:
-        answer["output"] = result.output
-    named = (("error", result.error), ("cause", result.cause), ("nextState", result.next_state))
-    answer |= {name: value for name, value in named if value is not None}
-    if result.variables:
-        answer["variables"] = dict(result.variables)
-    if inspect:
-        answer["inspectionData"] = dict(result.inspection)
-    return answer

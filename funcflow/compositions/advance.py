@@ -8,6 +8,7 @@ by the runners of tests and of the command line.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from funcflow.compositions import events, failures, handling, signals
@@ -66,6 +67,8 @@ def advance(
         execution.seed = signal.seed
         execution.machine = execution.machine or execution.definition.machine
         execution.type = execution.type or execution.definition.type
+        if signal.payload is not None:
+            execution.bounds = replace(execution.bounds, payload=signal.payload)
     execution.sequence += 1
     execution.time = max(execution.time, signal.time)
     step = Step(execution, execution.time)

@@ -29,14 +29,16 @@ class RunTask:
     resource: Resource
     #: What to do, read out of the resource and its arguments.
     work: Work
-    #: Seconds from now, None: no limit.
+    #: Seconds from ``since``, None: no limit.
     timeout: int | None = None
-    #: Seconds between heartbeats, None: none needed.
+    #: Seconds between heartbeats (the first counts from ``since``), None: none needed.
     heartbeat: int | None = None
     #: With it anybody may answer; for resources that wait (.sync as well).
     token: str | None = None
     #: From 0: how often the state was retried before.
     attempt: int = 0
+    #: When it was asked for, seconds since the epoch; the same in every replay.
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class RunChild:
     #: STANDARD or EXPRESS.
     type: str
     map_run: str
+    #: As of :class:`RunTask`.
+    since: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
-"""A definition as a graph, and as Mermaid text.
+"""A definition as a graph; it, or an execution of it, as Mermaid text.
 
-Pure functions of the definition, called by the command line; ``graph`` is also what
+Pure functions, called by the API and the command line; ``graph`` is also what
 :mod:`funcflow.compositions.draw_svg` lays out.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,6 +27,8 @@ from funcflow.compositions.definition import (
     Test,
     Wait,
 )
+from funcflow.compositions.draw_marks import Mark
+from funcflow.compositions.draw_style import COLOURS, short
 
 #: Characters of a label.
 _LABEL = 36
@@ -78,35 +80,52 @@ def graph(machine: Machine) -> Graph:
     return Graph(tuple(nodes), tuple(edges))
 
 
-def mermaid(definition: Definition) -> str:
-    """Mermaid's flowchart language, which GitHub and many others show as a picture."""
-    lines = ["flowchart TD"]
-    lines += _machine(graph(definition.machine), "n", "  ")
+def mermaid(definition: Definition, marks: Mapping[str, Mark] | None = None) -> str:
+    """Mermaid's flowchart language, which GitHub and many others show as a picture.
+
+    ``marks``: how the states of an execution stand.
+    """
+    text = _Text(marks or {})
+    lines = ["flowchart TD", *text.machine(graph(definition.machine), "n", "  ")]
+    for colour in sorted(text.classes):
+        edge, inside, _, _ = COLOURS[colour]
+        lines.append(f"  classDef {colour} fill:{inside},stroke:{edge},color:#24292f")
+        lines.append(f"  class {','.join(text.classes[colour])} {colour}")
     return "\n".join(lines) + "\n"
 
 
-def _machine(drawn: Graph, prefix: str, indent: str) -> Iterator[str]:
-    for place, node in enumerate(drawn.nodes):
-        yield from _drawn(node, f"{prefix}{place}", indent)
-    for edge in drawn.edges:
-        arrow = "-.->" if edge.way == "catch" else "-->"
-        label = f"|{_quoted(edge.label)}|" if edge.label else ""
-        yield f"{indent}{prefix}{edge.source} {arrow}{label} {prefix}{edge.target}"
+class _Text:
+    def __init__(self, marks: Mapping[str, Mark]) -> None:
+        self._marks = marks
+        #: Name of a colour -> nodes that have it.
+        self.classes: dict[str, list[str]] = {}
 
+    def machine(self, drawn: Graph, prefix: str, indent: str) -> Iterator[str]:
+        for place, node in enumerate(drawn.nodes):
+            yield from self._node(node, f"{prefix}{place}", indent)
+        for edge in drawn.edges:
+            arrow = "-.->" if edge.way == "catch" else "-->"
+            label = f"|{_quoted(edge.label)}|" if edge.label else ""
+            yield f"{indent}{prefix}{edge.source} {arrow}{label} {prefix}{edge.target}"
 
-def _drawn(node: Node, name: str, indent: str) -> Iterator[str]:
-    if node.kind in ("Start", "End"):
-        yield f"{indent}{name}(({node.kind}))"
-    elif node.inner:
-        title = f"{node.name}: {node.note}" if node.note else node.name
-        yield f"{indent}subgraph {name}[{_quoted(title)}]"
-        for number, inner in enumerate(node.inner):
-            yield from _machine(inner, f"{name}_{number}_", f"{indent}  ")
-        yield f"{indent}end"
-    else:
-        opens, closes = ("{{", "}}") if node.kind == "Choice" else ("[", "]")
-        text = node.name + (f"\n{node.note}" if node.note else "")
-        yield f"{indent}{name}{opens}{_quoted(text)}{closes}"
+    def _node(self, node: Node, name: str, indent: str) -> Iterator[str]:
+        if node.kind in ("Start", "End"):
+            yield f"{indent}{name}(({node.kind}))"
+            return
+        mark = self._marks.get(node.name)
+        if mark is not None:
+            self.classes.setdefault(mark.colour, []).append(name)
+        if node.inner:
+            notes = filter(None, (node.note, mark.note if mark else ""))
+            title = ": ".join((node.name, *notes))
+            yield f"{indent}subgraph {name}[{_quoted(title)}]"
+            for number, inner in enumerate(node.inner):
+                yield from self.machine(inner, f"{name}_{number}_", f"{indent}  ")
+            yield f"{indent}end"
+        else:
+            opens, closes = ("{{", "}}") if node.kind == "Choice" else ("[", "]")
+            text = "\n".join(filter(None, (node.name, node.note, mark.note if mark else "")))
+            yield f"{indent}{name}{opens}{_quoted(text)}{closes}"
 
 
 def _quoted(text: str) -> str:
@@ -188,5 +207,4 @@ def _value(setting: Setting) -> str:
 
 
 def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _LABEL else f"{text[: _LABEL - 1]}…"
+    return short(text, _LABEL)

@@ -130,6 +130,9 @@ class Execution:
     machine: Machine | None = None
     type: Type | None = None
     bounds: Bounds = field(default_factory=Bounds)
+    #: How its task tokens begin (``<key>.<number of the command>.<secret>``), so that whoever
+    #: gets one back finds the execution; "": tokens are the secret alone.
+    key: str = ""
 
     status: str = RUNNING
     output: Value = None

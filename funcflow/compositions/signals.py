@@ -36,6 +36,8 @@ class Started(Signal):
     context: Mapping[str, Any] = field(default_factory=dict)
     seed: str = "0"
     role_arn: str | None = None
+    #: Bytes of one payload, so that a replay has the same limit; None: that of the bounds.
+    payload: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

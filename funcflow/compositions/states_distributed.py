@@ -145,7 +145,7 @@ def _start(step: Step, group: Group, run: MapRun, index: int) -> None:
     step.check(value, state.name)
     number = step.request(
         group.owner,
-        lambda n: RunChild(n, state.name, index, value, state.execution_type, run.arn),
+        lambda n: RunChild(n, state.name, index, value, state.execution_type, run.arn, step.now),
     )
     run.children[number] = index
     if state.writer is not None:

@@ -34,7 +34,7 @@ def run_task(step: Step, frame: Frame) -> None:
     assert isinstance(state, Task)
     resource = state.resource
     waits = resource.pattern is not Pattern.REQUEST or resource.kind is Kind.ACTIVITY
-    frame.token = f"{step.hooks.uuid()}{step.hooks.uuid()}" if waits else None
+    frame.token = _token(step) if waits else None
     effective = step.effective_input(frame)
     scope = step.scope(frame, effective)
     arguments = step.arguments(frame, effective)
@@ -67,8 +67,18 @@ def run_task(step: Step, frame: Frame) -> None:
             heartbeat,
             frame.token,
             frame.attempt,
+            step.now,
         ),
     )
+
+
+def _token(step: Step) -> str:
+    """Hard to guess; of an execution with a key it tells also what it answers."""
+    secret = f"{step.hooks.uuid()}{step.hooks.uuid()}"
+    execution = step.execution
+    if not execution.key:
+        return secret
+    return f"{execution.key}.{execution.last_command + 1}.{secret}"
 
 
 def submitted(step: Step, frame: Frame, request: RunTask, signal: TaskSubmitted) -> None:

@@ -10,12 +10,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from funcflow.compositions import failures, handling, settings, signals
+from funcflow.compositions import failures, handling, settings, signals, trial_mocks
 from funcflow.compositions import states_simple as simple
 from funcflow.compositions import states_task as tasks
 from funcflow.compositions.advance import RUN
 from funcflow.compositions.commands import RunTask, StartTimer
-from funcflow.compositions.definition import AnyState, Definition, Machine, Map, Parallel, Pass
+from funcflow.compositions.definition import (
+    AnyState,
+    Definition,
+    Machine,
+    Map,
+    Parallel,
+    Pass,
+    Task,
+)
 from funcflow.compositions.execution import FAILED, SUCCEEDED, Execution, Frame
 from funcflow.compositions.expressions.base import MISSING, Value
 from funcflow.compositions.failures import Failure
@@ -40,6 +48,8 @@ class Mock:
     failed: bool = False
     error: str | None = None
     cause: str | None = None
+    #: How closely ``result`` is compared with what the service would answer.
+    validation: trial_mocks.Mode = "STRICT"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +85,19 @@ class Result:
     next_state: str | None = None
     inspection: Mapping[str, Value] = field(default_factory=dict)
     variables: Mapping[str, Value] = field(default_factory=dict)
+
+    def wire(self, *, inspect: bool) -> dict[str, Value]:
+        """As API and command line show it; what there is not is left out."""
+        answer: dict[str, Value] = {"status": self.status}
+        if self.output is not MISSING:
+            answer["output"] = self.output
+        named = (("error", self.error), ("cause", self.cause), ("next_state", self.next_state))
+        answer |= {name: value for name, value in named if value is not None}
+        if self.variables:
+            answer["variables"] = dict(self.variables)
+        if inspect:
+            answer["inspection_data"] = dict(self.inspection)
+        return answer
 
 
 class _Anywhere(Mapping[str, AnyState]):
@@ -282,3 +305,7 @@ def _check(trial: Trial) -> None:
         raise BadTrial(
             "Mocked result must contain the same number of items as number of Parallel branches."
         )
+    if isinstance(state, Task):
+        wrong = trial_mocks.problem(state.resource, mock.result, mock.validation)
+        if wrong is not None:
+            raise BadTrial(wrong)

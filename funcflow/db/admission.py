@@ -78,9 +78,19 @@ def _insert(batch: group.Batch, ops: Sequence[Insert], done: dict[str, Inserted]
     for op in ops:
         execution = op.execution
         if execution.id in made:
-            batch.counts.accept(execution.project_id, execution.state)
+            batch.counts.executions.accept(execution.project_id, execution.state)
             batch.counts.call(execution.function_id, execution.function_version)
             done[execution.id] = Inserted(execution, created=True)
+
+
+def record(batch: group.Batch, executions: Sequence[models.Execution]) -> None:
+    """Keep executions that ran and settled elsewhere, to be seen like all others."""
+    source = [rows.from_execution(execution, posted=False) for execution in executions]
+    made = {row[0] for row in _INSERT.run(batch.cursor, batch.dialect, source)}
+    for execution in executions:
+        if execution.id in made:
+            batch.counts.executions.accept(execution.project_id, execution.state)
+            batch.counts.call(execution.function_id, execution.function_version)
 
 
 def _known(batch: group.Batch, ops: Sequence[Insert], done: dict[str, Inserted]) -> None:
@@ -138,7 +148,7 @@ _START_QUEUED = moves.Move(
     State.RUNNING,
     _START,
     "AND e.epoch < v.epoch",
-    whole=True,
+    more="*",
     epoch="int",
     owner="text",
     now="real",
@@ -148,7 +158,7 @@ _TAKE_OVER = moves.Move(
     State.RUNNING,
     _START,
     "AND e.epoch < v.epoch",
-    whole=True,
+    more="*",
     epoch="int",
     owner="text",
     now="real",
@@ -226,7 +236,7 @@ class Remove(moves.OnExecution[bool]):
     def apply(cls, batch: group.Batch, ops: Sequence[Remove]) -> list[bool]:
         source = [(op.id,) for op in ops]
         for _, project_id, function_id, version in _REMOVE.run(batch.cursor, batch.dialect, source):
-            batch.counts.undo(project_id, State.QUEUED)
+            batch.counts.executions.undo(project_id, State.QUEUED)
             batch.counts.call(function_id, version, -1)
         kept = moves.look(batch, [op.id for op in ops])
         return [op.id not in kept for op in ops]

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, pool
 
 from funcflow import errors, ids
-from funcflow.db import faults, group, tables
+from funcflow.db import composition_inbox, faults, group, tables
 
 T = TypeVar("T")
 
@@ -57,7 +57,9 @@ class Database:
         self._writers = _engine(parsed, poolclass=pool.NullPool)
         if self.dialect == "sqlite":
             event.listen(self._writers, "begin", _begin_immediate)
-        self._group = group.GroupCommit(self._writers.connect, self.writer, patience=patience)
+        self._group = group.GroupCommit(
+            self._writers.connect, self.writer, composition_inbox.tell, patience=patience
+        )
 
     @property
     def dialect(self) -> str:

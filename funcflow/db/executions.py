@@ -7,16 +7,13 @@ Called by the submit path, the conductor, its sweeper and the API. Operations go
 from __future__ import annotations
 
 import dataclasses
-import heapq
-import json
-import random
 from collections.abc import Collection, Iterable, Sequence
 from typing import ClassVar
 
 import sqlalchemy as sa
 
 from funcflow import errors, models
-from funcflow.db import bulk, group, listing, rows, tables
+from funcflow.db import bulk, group, keys, listing, rows, tables, turns
 from funcflow.db.admission import FULL, Full, Insert, Inserted, Remove, Start
 from funcflow.db.logs import AppendLogs
 from funcflow.db.logs import read as logs
@@ -41,6 +38,7 @@ __all__ = [
     "Requeue",
     "Settle",
     "Start",
+    "among",
     "by_key",
     "cancelled_among",
     "counts",
@@ -113,6 +111,13 @@ def by_key(connection: sa.Connection, project_id: str, key: str) -> models.Execu
     return None if row is None else rows.to_execution(row)
 
 
+def among(connection: sa.Connection, ids: Collection[str]) -> list[models.Execution]:
+    """Those of these that there are."""
+    query = f"SELECT {rows.SELECT} FROM executions WHERE id {keys.among(connection)}"  # noqa: S608
+    found = connection.execute(sa.text(query), {"keys": keys.value(connection, ids)})
+    return [rows.to_execution(row) for row in found]
+
+
 _t = tables.executions.c
 _LISTED = {
     name: _t[name]
@@ -147,24 +152,7 @@ def list_(connection: sa.Connection, query: listing.Query) -> list[models.Execut
     return [rows.to_execution(row) for row in found]
 
 
-_UNPOSTED_PROJECTS = sa.text(
-    """
-    WITH RECURSIVE waiting(project_id) AS (
-      SELECT MIN(project_id) FROM executions
-      WHERE state = 'queued' AND NOT posted AND shard = :shard
-      UNION ALL
-      SELECT (SELECT MIN(e.project_id) FROM executions AS e WHERE e.state = 'queued'
-              AND NOT e.posted AND e.shard = :shard AND e.project_id > waiting.project_id)
-      FROM waiting WHERE waiting.project_id IS NOT NULL
-    ) SELECT project_id FROM waiting WHERE project_id IS NOT NULL
-    """
-)
-# Answered from the index alone.
-_UNPOSTED = sa.text(
-    "SELECT not_before, id FROM executions"
-    " WHERE state = 'queued' AND NOT posted AND shard = :shard AND project_id = :project_id"
-    " AND not_before <= :now ORDER BY not_before, id LIMIT :share"
-)
+_UNPOSTED = turns.Queues("executions", "{0}state = 'queued' AND NOT {0}posted", time="not_before")
 
 
 def unposted(
@@ -175,41 +163,11 @@ def unposted(
 
     Costs what it returns, however many are waiting.
     """
-    queues = [
-        (shard, project_id)
-        for shard in shards
-        for project_id in connection.execute(_UNPOSTED_PROJECTS, {"shard": shard}).scalars()
-    ]
-    if len(queues) > limit:
-        queues = random.sample(queues, limit)
-    waiting: dict[str, list[tuple[float, str]]] = {}
-    share = -(-limit // max(1, len(queues)))
-    while queues:
-        # Those that have more than their share may fill what others leave.
-        waiting, longer = _heads(connection, now, queues, share)
-        if not longer or sum(map(len, waiting.values())) >= limit:
-            break
-        share *= 4
-    turns = ((turn, *key) for queue in waiting.values() for turn, key in enumerate(sorted(queue)))
-    chosen = [execution_id for _, _, execution_id in heapq.nsmallest(limit, turns)]
-    query = f"SELECT {rows.LIGHT} FROM executions WHERE id {_among(connection)}"  # noqa: S608
-    found = connection.execute(sa.text(query), {"keys": _keys(connection, chosen)})
+    chosen = _UNPOSTED.next(connection, now, limit, shards)
+    query = f"SELECT {rows.LIGHT} FROM executions WHERE id {keys.among(connection)}"  # noqa: S608
+    found = connection.execute(sa.text(query), {"keys": keys.value(connection, chosen)})
     by_id = {row.id: rows.to_execution(row) for row in found}
     return [by_id[execution_id] for execution_id in chosen if execution_id in by_id]
-
-
-def _heads(
-    connection: sa.Connection, now: float, queues: Iterable[tuple[int, str]], share: int
-) -> tuple[dict[str, list[tuple[float, str]]], bool]:
-    """The oldest of each queue by project, and whether a queue has more of them."""
-    waiting: dict[str, list[tuple[float, str]]] = {}
-    longer = False
-    for shard, project_id in queues:
-        asked = {"shard": shard, "project_id": project_id, "now": now, "share": share}
-        head = [(row[0], row[1]) for row in connection.execute(_UNPOSTED, asked)]
-        longer = longer or len(head) == share
-        waiting.setdefault(project_id, []).extend(head)
-    return waiting, longer
 
 
 _OPEN = sa.text(
@@ -244,8 +202,8 @@ def expired(connection: sa.Connection, now: float, limit: int) -> list[models.Ex
 
 def cancelled_among(connection: sa.Connection, ids: Collection[str]) -> set[str]:
     """Which of the executions are cancelled."""
-    query = f"SELECT id FROM executions WHERE id {_among(connection)} AND state = 'cancelled'"  # noqa: S608
-    found = connection.execute(sa.text(query), {"keys": _keys(connection, ids)})
+    query = f"SELECT id FROM executions WHERE id {keys.among(connection)} AND state = 'cancelled'"  # noqa: S608
+    found = connection.execute(sa.text(query), {"keys": keys.value(connection, ids)})
     return set(found.scalars())
 
 
@@ -253,9 +211,9 @@ def running_owned_by(connection: sa.Connection, owners: Collection[str]) -> list
     """What runs under claims of these conductor incarnations, without payloads."""
     query = sa.text(
         f"SELECT {rows.LIGHT} FROM executions"  # noqa: S608
-        f" WHERE state = 'running' AND owner {_among(connection)} ORDER BY id"
+        f" WHERE state = 'running' AND owner {keys.among(connection)} ORDER BY id"
     )
-    found = connection.execute(query, {"keys": _keys(connection, owners)})
+    found = connection.execute(query, {"keys": keys.value(connection, owners)})
     return [rows.to_execution(row) for row in found]
 
 
@@ -264,14 +222,3 @@ def counts(connection: sa.Connection) -> dict[tuple[str, State], int]:
     query = "SELECT project_id, state, COUNT(*) FROM executions GROUP BY project_id, state"
     found = connection.execute(sa.text(query))
     return {(project_id, State(state)): count for project_id, state, count in found}
-
-
-def _among(connection: sa.Connection) -> str:
-    """A condition of constant text, whatever the number of keys."""
-    if connection.dialect.name == "postgresql":
-        return "= ANY(:keys)"
-    return "IN (SELECT value FROM json_each(:keys))"
-
-
-def _keys(connection: sa.Connection, keys: Collection[str]) -> object:
-    return list(keys) if connection.dialect.name == "postgresql" else json.dumps(list(keys))

@@ -1,4 +1,4 @@
-"""Which revisions and packages nobody needs any more.
+"""Which revisions, packages and payloads nobody needs any more.
 
 Called by the sweeper.
 """
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 
 import sqlalchemy as sa
 
-from funcflow.db import revisions, tables
+from funcflow.db import composition_tables, revisions, tables
 from funcflow.db.engine import Database
 
 #: Seconds a revision is kept after latest and all versions left it: time enough for whoever
@@ -19,6 +19,8 @@ from funcflow.db.engine import Database
 GRACE = 600.0
 
 _r, _e = tables.revisions, tables.executions
+_cr, _ce = composition_tables.composition_revisions, composition_tables.composition_executions
+_p = composition_tables.composition_payloads
 
 
 def collect(
@@ -59,9 +61,33 @@ def collect(
     return unused
 
 
+def collect_compositions(
+    connection: sa.Connection, now: float | None = None, limit: int = 100
+) -> int:
+    """Forget up to ``limit`` retired revisions of compositions that no execution, over or not,
+    was made of; how many."""
+    before = (time.time() if now is None else now) - GRACE
+    needed = sa.exists().where(
+        _ce.c.composition_id == _cr.c.composition_id, _ce.c.revision == _cr.c.number
+    )
+    unneeded = (
+        sa.select(_cr.c.composition_id, _cr.c.number)
+        .where(_cr.c.retired_at.is_not(None), _cr.c.retired_at < before, ~needed)
+        .order_by(_cr.c.retired_at)
+        .limit(limit)
+    )
+    gone = connection.execute(unneeded).all()
+    for composition_id, number in gone:
+        connection.execute(
+            sa.delete(_cr).where(_cr.c.composition_id == composition_id, _cr.c.number == number)
+        )
+    return len(gone)
+
+
 class Orphans:
-    """Packages that were stored for a function that was refused then. Keeps in mind since when
-    it has seen each, so use one object for the life of a process."""
+    """Packages that were stored for a function that was refused then, and payloads of executions
+    that are gone, or never were. Keeps in mind since when it has seen each, so use one object
+    for the life of a process."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -96,8 +122,11 @@ def _delete_orphan(digest: str, delete: Callable[[str], None], connection: sa.Co
 
 
 def _referenced(connection: sa.Connection, *digests: str) -> set[str]:
-    """Digests that a revision has; of these ones, or of all."""
-    query = sa.select(_r.c.digest).where(_r.c.digest.is_not(None)).distinct()
-    if digests:
-        query = query.where(_r.c.digest.in_(digests))
-    return set(connection.execute(query).scalars())
+    """Digests that a revision or an execution of a composition has; of these ones, or of all."""
+    found: set[str] = set()
+    for column in (_r.c.digest, _p.c.digest):
+        query = sa.select(column).where(column.is_not(None)).distinct()
+        if digests:
+            query = query.where(column.in_(digests))
+        found.update(connection.execute(query).scalars())
+    return found

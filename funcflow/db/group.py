@@ -28,17 +28,27 @@ T = TypeVar("T")
 
 
 class Batch:
-    """What an operation works with: the transaction, and counts to add at its end."""
+    """What an operation works with: the transaction, and what to add at its end.
 
-    def __init__(self, connection: sa.Connection, writer: str) -> None:
+    ``ops``: all operations of the transaction.
+    """
+
+    def __init__(self, connection: sa.Connection, writer: str, ops: Sequence[Op[Any]]) -> None:
         self.connection = connection
+        self.ops = ops
         self.dialect = connection.dialect.name
         #: Of the driver itself: statements of the hot path skip SQLAlchemy.
         self.cursor: Any = connection.connection.cursor()
         self.writer = writer
         self.counts = tallies.Counts()
+        #: What executions of compositions are to be told of ends, by their ids.
+        self.endings: dict[str, list[str]] = {}
+        #: Whether the rows of compositions are locked.
+        self.held = False
 
-    def finish(self) -> None:
+    def finish(self, tell: Callable[[Batch], None]) -> None:
+        if self.endings:
+            tell(self)
         self.counts.write(self.cursor, self.dialect, self.writer)
         self.cursor.close()
 
@@ -47,7 +57,8 @@ class Op(Generic[T]):
     """One small change. Frozen, and safe to apply again after an unknown outcome."""
 
     __slots__ = ()
-    #: Operations of a batch are applied kind by kind, in this order.
+    #: Operations of a batch are applied kind by kind, in this order. From 100 on: those that
+    #: change rows of compositions' executions.
     rank: ClassVar[int] = 0
 
     @property
@@ -55,6 +66,11 @@ class Op(Generic[T]):
         """What it changes. Operations on one key are never in the same batch, so they are
         applied in the order they came; None: order does not matter."""
         return None
+
+    @property
+    def weight(self) -> int:
+        """How many small operations it counts for in a batch."""
+        return 1
 
     @classmethod
     def apply(cls, batch: Batch, ops: Sequence[Self]) -> Sequence[T]:
@@ -102,12 +118,14 @@ class _Item:
 
 class GroupCommit:
     """The writer. ``connect`` gives its connection; ``patience`` is how many seconds an
-    operation may wait for a database that is away."""
+    operation may wait for a database that is away; ``tell`` writes a batch's endings;
+    ``max_batch``: weight of a batch."""
 
     def __init__(
         self,
         connect: Callable[[], sa.Connection],
         writer: str,
+        tell: Callable[[Batch], None],
         *,
         patience: float = 10.0,
         max_waiting: int = 10_000,
@@ -115,6 +133,7 @@ class GroupCommit:
     ) -> None:
         self._connect = connect
         self._writer = writer
+        self._tell = tell
         self._patience = patience
         self._max_waiting = max_waiting
         self._max_batch = max_batch
@@ -213,13 +232,15 @@ class GroupCommit:
         items: list[_Item] = []
         keys: set[str] = set()
         later: list[_Item] = []
-        while self._waiting and len(items) < self._max_batch:
+        weight = 0
+        while self._waiting and weight < self._max_batch:
             item = self._waiting.popleft()
             key = item.op.key
             if key is not None and key in keys:
                 later.append(item)
             elif item.future is None or item.future.set_running_or_notify_cancel():
                 items.append(item)
+                weight += item.op.weight
                 if key is not None:
                     keys.add(key)
         self._waiting.extendleft(reversed(later))
@@ -271,21 +292,21 @@ class GroupCommit:
         kinds: dict[type[Op[Any]], list[_Item]] = {}
         for item in items:
             kinds.setdefault(type(item.op), []).append(item)
-        batch = Batch(connection, self._writer)
+        batch = Batch(connection, self._writer, [item.op for item in items])
         for kind in sorted(kinds, key=lambda kind: kind.rank):
             group = kinds[kind]
             results = kind.apply(batch, [item.op for item in group])
             for item, result in zip(group, results, strict=True):
                 item.result, item.error = result, None
-        batch.finish()
+        batch.finish(self._tell)
 
     def _each(self, connection: sa.Connection, items: list[_Item]) -> None:
         for item in items:
             savepoint = connection.begin_nested()
             try:
-                batch = Batch(connection, self._writer)
+                batch = Batch(connection, self._writer, [item.op])
                 (item.result,) = type(item.op).apply(batch, [item.op])
-                batch.finish()
+                batch.finish(self._tell)
                 savepoint.commit()
                 item.error = None
             except Exception as exc:

@@ -83,7 +83,7 @@ def _order(
 
 def _sortable(column: sa.Column[Any]) -> Column:
     """The column with nulls in a place that both databases agree on: first."""
-    if not column.nullable:
+    if not getattr(column, "nullable", False):
         return column
     return sa.func.coalesce(column, "" if isinstance(column.type, sa.Text) else -1)
 
@@ -109,7 +109,7 @@ def _after(
 
 
 def _equals(column: sa.Column[Any], value: object) -> Column:
-    if column.info.get("inline"):
+    if getattr(column, "info", {}).get("inline"):
         return column == sa.bindparam(None, value, unique=True, literal_execute=True)
     return column == value
 

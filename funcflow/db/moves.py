@@ -1,115 +1,42 @@
 """How an execution's row changes state: operations for the group commit.
 
-Used through :mod:`funcflow.db.executions`. Every change of state is one :class:`Move`, a
-compare-and-set from one state to one other, checked against :mod:`funcflow.states` when this
-module is imported. Each operation may be applied again: what already took is seen by a second
-look and answered as the first time.
+Used through :mod:`funcflow.db.executions`. An end is told to the composition's execution that
+asked for it, if one did.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 from funcflow import models, states
-from funcflow.db import bulk, group, logs, rows
+from funcflow.db import bulk, group, lives, logs, rows
 from funcflow.states import State
 
 T = TypeVar("T")
 
-GET_MANY = bulk.Lookup(f"SELECT {rows.SELECT} FROM executions WHERE id IN keys")  # noqa: S608
-#: What a move gives back when nobody needs the whole row.
-_BRIEF = "e.id, e.project_id, e.state"
+LIFE = lives.Life(
+    kind="function",
+    table="executions",
+    columns=rows.COLUMNS,
+    to_model=rows.to_execution,
+    allowed=states.allowed,
+    outcomes=states.SETTLED - {State.CANCELLED},
+    ended=states.SETTLED | {State.DEAD},
+    tally=lambda counts: counts.executions,
+)
+_looks = lives.Looks(LIFE)
+look, apply_moves = _looks.rows, _looks.apply
+Move = functools.partial(lives.Move, LIFE)
 
 
-class OnExecution(group.Op[T]):
+class OnExecution(lives.OnOne[T, models.Execution]):
     """An operation on the one execution ``id``."""
 
     __slots__ = ()
-    id: str
-
-    @property
-    def key(self) -> str | None:
-        return self.id
-
-    def source(self) -> bulk.Row:
-        """The values its moves need: the id, then their columns in order."""
-        raise TypeError(f"{type(self).__name__} makes no move")
-
-    def took(self, now: models.Execution) -> bool:
-        """Whether the row, as it is now, shows that this very operation took before."""
-        return False
-
-
-OpT = TypeVar("OpT", bound=OnExecution[Any])
-
-
-class Move:
-    """One line of the table of transitions, as SQL.
-
-    ``after`` None: the row's new state is the source's column ``state``, an outcome of a run.
-    ``whole``: give back whole rows, else the columns of ``_BRIEF``.
-    """
-
-    all: ClassVar[list[Move]] = []
-
-    def __init__(
-        self,
-        before: State,
-        after: State | None,
-        change: str,
-        guard: str = "",
-        *,
-        whole: bool = False,
-        **columns: str,
-    ) -> None:
-        outcomes = states.SETTLED - {State.CANCELLED}
-        self.before, self.targets = before, outcomes if after is None else {after}
-        for target in self.targets:
-            if not states.allowed(before, target):
-                raise ValueError(f"an execution cannot go from {before} to {target}")
-        state = "v.state" if after is None else f"'{after}'"
-        self._statement = bulk.Statement(
-            f"UPDATE executions AS e SET state = {state}, {change} FROM v"  # noqa: S608
-            f" WHERE e.id = v.id AND e.state = '{before}' {guard}"
-            f" RETURNING {rows.RETURNING if whole else _BRIEF}",
-            id="text",
-            **columns,
-        )
-        self._state = rows.COLUMNS.index("state") if whole else 2
-        self.all.append(self)
-
-    def run(self, batch: group.Batch, ops: Sequence[OnExecution[Any]]) -> dict[str, bulk.Row]:
-        """The rows that moved, by id."""
-        source = [op.source() for op in ops]
-        moved: dict[str, bulk.Row] = {}
-        for row in self._statement.run(batch.cursor, batch.dialect, source):
-            moved[row[0]] = row
-            batch.counts.move(row[1], self.before, row[self._state])
-        return moved
-
-
-def look(batch: group.Batch, ids: Sequence[str]) -> dict[str, bulk.Row]:
-    """Whole rows as they are now, by id."""
-    return {row[0]: row for row in GET_MANY.run(batch.cursor, batch.dialect, ids)}
-
-
-def apply_moves(batch: group.Batch, ops: Sequence[OpT], *moves: Move) -> list[bulk.Row | None]:
-    """Try the moves one after the other; what none took may have taken before. None: no."""
-    done: dict[str, bulk.Row] = {}
-    left = ops
-    for move in moves:
-        if left:
-            done |= move.run(batch, left)
-            left = [op for op in left if op.id not in done]
-    if left:
-        now = look(batch, [op.id for op in left])
-        for op in left:
-            if op.id in now and op.took(rows.to_execution(now[op.id])):
-                done[op.id] = now[op.id]
-    return [done.get(op.id) for op in ops]
 
 
 _NO_USAGE = models.Usage()
@@ -280,8 +207,8 @@ class Bury(OnExecution[bool]):
 
 
 _CANCEL = "finished_at = v.now, updated_at = v.now"
-_CANCEL_QUEUED = Move(State.QUEUED, State.CANCELLED, _CANCEL, whole=True, now="real")
-_CANCEL_RUNNING = Move(State.RUNNING, State.CANCELLED, _CANCEL, whole=True, now="real")
+_CANCEL_QUEUED = Move(State.QUEUED, State.CANCELLED, _CANCEL, more="*", now="real")
+_CANCEL_RUNNING = Move(State.RUNNING, State.CANCELLED, _CANCEL, more="*", now="real")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

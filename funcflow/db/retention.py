@@ -41,7 +41,7 @@ class Discard(moves.OnExecution[bool]):
         gone = _DISCARD.run(batch.cursor, batch.dialect, source)
         for _, project_id, state in gone:
             if state == State.DEAD:
-                batch.counts.move(project_id, State.DEAD, State.FAILED)
+                batch.counts.executions.move(project_id, State.DEAD, State.FAILED)
         _DISCARD_LOGS.run(batch.cursor, batch.dialect, [(row[0],) for row in gone])
         kept = moves.look(batch, [op.id for op in ops])
         return [op.id not in kept for op in ops]

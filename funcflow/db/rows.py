@@ -62,6 +62,8 @@ def from_execution(execution: models.Execution, posted: bool) -> tuple[Any, ...]
         e.finished_at,
         e.created_at if e.updated_at is None else e.updated_at,
         posted,
+        e.parent_id,
+        e.parent_command,
     )
 
 
@@ -103,6 +105,8 @@ def to_execution(row: Sequence[Any]) -> models.Execution:
         started_at=row[30],
         finished_at=row[31],
         updated_at=row[32],
+        parent_id=row[33],
+        parent_command=row[34],
     )
 
 

@@ -1,97 +1,123 @@
 """Counts of executions that change with every move, in the same transaction.
 
 Written by the group commit; read by the metrics, the admission limits and the tests that prove
-conservation: accepted = queued + running + settled + dead. Each writing process has rows of
-its own, so processes never wait for each other; :func:`fold` joins those of past processes.
+conservation: accepted = queued + running + settled + dead (+ waiting, of compositions). Each
+writing process has rows of its own, so processes never wait for each other; :func:`fold` joins
+those of past processes.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from funcflow import states
-from funcflow.db import bulk, tables
+from funcflow.db import bulk
 
 _FIELDS = ("accepted", "queued", "running", "settled", "dead")
 _PLACE = {
-    states.State.QUEUED: 1,
-    states.State.RUNNING: 2,
-    **dict.fromkeys(states.SETTLED, 3),
-    states.State.DEAD: 4,
+    states.State.QUEUED: "queued",
+    states.State.RUNNING: "running",
+    **dict.fromkeys(states.SETTLED, "settled"),
+    states.State.DEAD: "dead",
+}
+_COMPOSITION_FIELDS = ("accepted", "queued", "running", "waiting", "settled", "dead")
+_COMPOSITION_PLACE = {
+    **{state: state.value for state in states.COMPOSITION_OPEN},
+    **dict.fromkeys(states.COMPOSITION_SETTLED, "settled"),
+    states.CompositionState.DEAD: "dead",
 }
 #: The row that past processes' rows are folded into.
 _FOLDED = ""
 
-_ADD_TALLIES = bulk.Statement(
-    f"INSERT INTO tallies AS e (project_id, writer, {', '.join(_FIELDS)})"  # noqa: S608
-    f" SELECT v.project_id, v.writer, {', '.join(f'v.{field}' for field in _FIELDS)} FROM v"
-    " WHERE true ON CONFLICT (project_id, writer) DO UPDATE SET "
-    + ", ".join(f"{field} = e.{field} + excluded.{field}" for field in _FIELDS),
-    project_id="text",
-    writer="text",
-    **dict.fromkeys(_FIELDS, "int"),
-)
-_ADD_CALLS = bulk.Statement(
-    "INSERT INTO calls AS e (function_id, function_version, writer, count)"
-    " SELECT v.function_id, v.function_version, v.writer, v.count FROM v WHERE true"
-    " ON CONFLICT (function_id, function_version, writer)"
-    " DO UPDATE SET count = e.count + excluded.count",
-    function_id="text",
-    function_version="int",
-    writer="text",
-    count="int",
-)
+
+class _Table:
+    """How to add to a table whose other columns are its key and the writer."""
+
+    def __init__(self, name: str, fields: Sequence[str], **keys: str) -> None:
+        self.name, self.keys, self.fields = name, tuple(keys), tuple(fields)
+        key = (*keys, "writer")
+        columns = (*key, *fields)
+        self._add = bulk.Statement(
+            f"INSERT INTO {name} AS e ({', '.join(columns)})"  # noqa: S608
+            f" SELECT {', '.join(f'v.{column}' for column in columns)} FROM v"
+            f" WHERE true ON CONFLICT ({', '.join(key)}) DO UPDATE SET "
+            + ", ".join(f"{field} = e.{field} + excluded.{field}" for field in fields),
+            **keys,
+            writer="text",
+            **dict.fromkeys(fields, "int"),
+        )
+
+    def add(
+        self, cursor: Any, dialect: str, writer: str, sums: Mapping[Any, Sequence[int]]
+    ) -> None:
+        """``sums``: by key, a tuple, one number for each field."""
+        rows = [(*key, writer, *counts) for key, counts in sums.items() if any(counts)]
+        self._add.run(cursor, dialect, rows)
+
+
+_TALLIES = _Table("tallies", _FIELDS, project_id="text")
+_COMPOSITION_TALLIES = _Table("composition_tallies", _COMPOSITION_FIELDS, project_id="text")
+_CALLS = _Table("calls", ("count",), function_id="text", function_version="int")
+
+
+class Tally:
+    """What one batch adds about executions of one kind."""
+
+    def __init__(self, table: _Table, places: Mapping[Any, str]) -> None:
+        self._table = table
+        self._places = {state: table.fields.index(field) for state, field in places.items()}
+        self._projects: dict[tuple[str], list[int]] = {}
+
+    def accept(self, project_id: str, state: str, count: int = 1) -> None:
+        """A new execution, in its first state."""
+        counts = self._of(project_id)
+        counts[0] += count
+        counts[self._places[state]] += count
+
+    def undo(self, project_id: str, state: str) -> None:
+        """An execution that was never really accepted is gone."""
+        self.accept(project_id, state, -1)
+
+    def move(self, project_id: str, before: str, after: str) -> None:
+        counts = self._of(project_id)
+        counts[self._places[before]] -= 1
+        counts[self._places[after]] += 1
+
+    def write(self, cursor: Any, dialect: str, writer: str) -> None:
+        self._table.add(cursor, dialect, writer, self._projects)
+
+    def _of(self, project_id: str) -> list[int]:
+        return self._projects.setdefault((project_id,), [0] * len(self._table.fields))
 
 
 class Counts:
     """What one batch adds."""
 
     def __init__(self) -> None:
-        self._projects: dict[str, list[int]] = {}
-        self._calls: dict[tuple[str, int], int] = {}
+        self.executions = Tally(_TALLIES, _PLACE)
+        self.compositions = Tally(_COMPOSITION_TALLIES, _COMPOSITION_PLACE)
+        self._calls: dict[tuple[str, int], list[int]] = {}
 
-    def accept(self, project_id: str, state: str) -> None:
-        """A new execution, in its first state."""
-        counts = self._of(project_id)
-        counts[0] += 1
-        counts[_PLACE[states.State(state)]] += 1
-
-    def undo(self, project_id: str, state: str) -> None:
-        """An execution that was never really accepted is gone."""
-        counts = self._of(project_id)
-        counts[0] -= 1
-        counts[_PLACE[states.State(state)]] -= 1
-
-    def move(self, project_id: str, before: str, after: str) -> None:
-        counts = self._of(project_id)
-        counts[_PLACE[states.State(before)]] -= 1
-        counts[_PLACE[states.State(after)]] += 1
-
-    def call(self, function_id: str, version: int, count: int = 1) -> None:
-        """Executions were made of a function's version."""
-        key = (function_id, version)
-        self._calls[key] = self._calls.get(key, 0) + count
+    def call(self, target_id: str, version: int, count: int = 1) -> None:
+        """Executions were made of a version of a function or composition."""
+        self._calls.setdefault((target_id, version), [0])[0] += count
 
     def write(self, cursor: Any, dialect: str, writer: str) -> None:
         """Add all to the tables, in the batch's transaction."""
-        rows = [
-            (project, writer, *counts) for project, counts in self._projects.items() if any(counts)
-        ]
-        _ADD_TALLIES.run(cursor, dialect, rows)
-        calls = [(*key, writer, count) for key, count in self._calls.items() if count]
-        _ADD_CALLS.run(cursor, dialect, calls)
-
-    def _of(self, project_id: str) -> list[int]:
-        return self._projects.setdefault(project_id, [0] * len(_FIELDS))
+        self.executions.write(cursor, dialect, writer)
+        self.compositions.write(cursor, dialect, writer)
+        _CALLS.add(cursor, dialect, writer, self._calls)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Conservation:
     """The tallies' sums, and ``drift``: by how much they disagree with each other and with
-    the rows (settled rows may have been purged and are not compared)."""
+    the rows (settled rows may have been purged and are not compared). ``waiting``: of
+    compositions only."""
 
     accepted: int
     queued: int
@@ -99,23 +125,33 @@ class Conservation:
     settled: int
     dead: int
     drift: int
-
-
-_CONSERVATION = sa.text(
-    f"SELECT {', '.join(f'COALESCE(SUM({field}), 0)' for field in _FIELDS)},"  # noqa: S608
-    " (SELECT COUNT(*) FROM executions WHERE state = 'queued'),"
-    " (SELECT COUNT(*) FROM executions WHERE state = 'running'),"
-    " (SELECT COUNT(*) FROM executions WHERE state = 'dead') FROM tallies"
-)
+    waiting: int = 0
 
 
 def conservation(connection: sa.Connection) -> Conservation:
-    """Sums and drift, of one instant."""
-    row = connection.execute(_CONSERVATION).one()
-    accepted, queued, running, settled, dead, *real = (int(value) for value in row)
-    drift = abs(accepted - queued - running - settled - dead)
-    drift += sum(abs(a - b) for a, b in zip((queued, running, dead), real, strict=True))
-    return Conservation(accepted, queued, running, settled, dead, drift)
+    """Sums and drift of executions of functions, of one instant."""
+    return _conservation(connection, _TALLIES, "executions")
+
+
+def composition_conservation(connection: sa.Connection) -> Conservation:
+    """Sums and drift of executions of compositions, of one instant."""
+    return _conservation(connection, _COMPOSITION_TALLIES, "composition_executions")
+
+
+def _conservation(connection: sa.Connection, table: _Table, rows: str) -> Conservation:
+    open_fields = [field for field in table.fields if field not in ("accepted", "settled")]
+    count = f"(SELECT COUNT(*) FROM {rows} WHERE state = '{{}}')"  # noqa: S608
+    query = (
+        f"SELECT {', '.join(f'COALESCE(SUM({field}), 0)' for field in table.fields)}, "  # noqa: S608
+        + ", ".join(count.format(field) for field in open_fields)
+        + f" FROM {table.name}"
+    )
+    row = [int(value) for value in connection.execute(sa.text(query)).one()]
+    sums = dict(zip(table.fields, row, strict=False))
+    real = dict(zip(open_fields, row[len(table.fields) :], strict=True))
+    drift = abs(2 * sums["accepted"] - sum(sums.values()))
+    drift += sum(abs(sums[field] - count) for field, count in real.items())
+    return Conservation(drift=drift, **sums)
 
 
 def queued(connection: sa.Connection, project_id: str | None = None) -> int:
@@ -132,20 +168,20 @@ def fold(connection: sa.Connection, keep: str) -> None:
 
     Sums stay the same at every moment; a live writer whose row went makes a new one.
     """
-    for table, keys, fields in (
-        (tables.tallies, ("project_id",), _FIELDS),
-        (tables.calls, ("function_id", "function_version"), ("count",)),
-    ):
+    for table in (_TALLIES, _COMPOSITION_TALLIES, _CALLS):
+        columns = ", ".join((*table.keys, *table.fields))
         gone = connection.execute(
-            sa.delete(table).where(table.c.writer.not_in([_FOLDED, keep])).returning(table)
-        ).mappings()
+            sa.text(
+                f"DELETE FROM {table.name} WHERE writer NOT IN (:folded, :keep)"  # noqa: S608
+                f" RETURNING {columns}"
+            ),
+            {"folded": _FOLDED, "keep": keep},
+        )
         sums: dict[tuple[Any, ...], list[int]] = {}
         for row in gone:
-            total = sums.setdefault(tuple(row[key] for key in keys), [0] * len(fields))
-            for place, field in enumerate(fields):
-                total[place] += row[field]
-        add = _ADD_TALLIES if table is tables.tallies else _ADD_CALLS
-        rows = [(*key, _FOLDED, *total) for key, total in sums.items()]
+            key, counts = tuple(row[: len(table.keys)]), row[len(table.keys) :]
+            total = sums.setdefault(key, [0] * len(counts))
+            total[:] = [old + int(more) for old, more in zip(total, counts, strict=True)]
         cursor = connection.connection.cursor()
-        add.run(cursor, connection.dialect.name, rows)
+        table.add(cursor, connection.dialect.name, _FOLDED, sums)
         cursor.close()

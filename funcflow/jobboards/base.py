@@ -12,16 +12,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ticket:
-    """What a job says: whose work it is. Ids only."""
+    """What a job says: whose work it is. Ids only.
+
+    ``function_id`` is a composition's id where ``kind`` says so.
+    """
 
     execution_id: str
     project_id: str
     function_id: str
+    kind: Literal["function", "composition"] = "function"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class Board(Protocol):
     may not be there. Concurrent small calls are batched by the driver.
     """
 
-    #: Number of shards; a function's jobs are all on one.
+    #: Number of shards; the jobs of a function, or of a composition, are all on one.
     shards: int
 
     def start(self, listener: Listener, *, serve: bool) -> None:
@@ -91,7 +95,7 @@ class Board(Protocol):
         """Whether the server can be reached now and the session lives."""
 
     def shard_of(self, function_id: str) -> int:
-        """The shard a function's jobs are on."""
+        """The shard a function's, or a composition's, jobs are on."""
 
     def post(self, tickets: Sequence[Ticket]) -> None:
         """Durable once it returns. A ticket that is already posted is left as it is."""

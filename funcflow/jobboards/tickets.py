@@ -24,14 +24,18 @@ _PLAIN = re.compile(r"[0-9a-f]{32}")
 _NAME = re.compile(r"job([0-9]+)_([0-9]+)_([0-9]+)")
 #: Digits of the largest 128-bit number.
 _WIDTH = 39
-#: First digit of a part: how it is written.
+#: First digit of a part: how it is written. A composition's id has digits of its own.
 _AS_UUID, _AS_HEX, _AS_TEXT = "1", "2", "3"
+_TO_COMPOSITION = {_AS_UUID: "4", _AS_HEX: "5", _AS_TEXT: "6"}
+_OF_COMPOSITION = {digit: plain for plain, digit in _TO_COMPOSITION.items()}
 
 
 def to_name(ticket: base.Ticket) -> str:
-    """``job<execution>_<project>_<function>``; sorts by age as execution ids do."""
+    """``job<execution>_<project>_<function or composition>``; sorts by age as execution ids do."""
     execution = _digits(ticket.execution_id)
     project, function = _cached_digits(ticket.project_id), _cached_digits(ticket.function_id)
+    if ticket.kind == "composition":
+        function = _TO_COMPOSITION[function[0]] + function[1:]
     return f"{PREFIX}{execution}_{project}_{function}"
 
 
@@ -40,11 +44,29 @@ def from_name(name: str) -> base.Ticket | None:
     match = _NAME.fullmatch(name)
     if match is None:
         return None
-    execution, project, function = match.groups()
+    execution, project, target = match.groups()
+    plain = _OF_COMPOSITION.get(target[0])
     try:
-        return base.Ticket(_text(execution), _cached_text(project), _cached_text(function))
+        if plain is None:
+            return base.Ticket(_text(execution), _cached_text(project), _cached_text(target))
+        composition = _cached_text(plain + target[1:])
+        return base.Ticket(_text(execution), _cached_text(project), composition, "composition")
     except ValueError:
         return None
+
+
+def job_name(ticket: base.Ticket) -> str:
+    """What TaskFlow's tools show as the job's name."""
+    return "compose" if ticket.kind == "composition" else "invoke"
+
+
+def details(ticket: base.Ticket) -> dict[str, str]:
+    """What TaskFlow's tools show as the job's details."""
+    return {
+        "execution_id": ticket.execution_id,
+        "project_id": ticket.project_id,
+        f"{ticket.kind}_id": ticket.function_id,
+    }
 
 
 def check(ticket: base.Ticket) -> base.Ticket:
@@ -87,7 +109,8 @@ _cached_text = functools.lru_cache(4096)(_text)
 
 
 def shard_of(function_id: str, shards: int) -> int:
-    """The shard a function's jobs are on; the same for every driver and process."""
+    """The shard the jobs of a function or composition are on; the same for every driver and
+    process."""
     return zlib.crc32(function_id.encode()) % shards
 
 

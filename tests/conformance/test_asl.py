@@ -1,7 +1,7 @@
 """The interpreter against executions recorded on AWS.
 
 Compared: status, output, error name and the types of the history's events. The wording of
-causes is compared where funcflow means to use the same words; see ``CAUSES``.
+causes is compared where funcflow means to use the same words; see :mod:`.differences`.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from funcflow.compositions.compile import parse
 from funcflow.compositions.signals import Stopped
 from tests.conformance import cases
 from tests.conformance.cases import Case
+from tests.conformance.differences import CAUSES, DIFFERS, MOST, marked
 from tests.virtual import Run, World
 
 pytestmark = pytest.mark.skipif(cases.folder() is None, reason="no recorded cases here")
 
 KINDS = cases.kinds("asl")
 
-#: Case -> why funcflow means to differ.
-DIFFERS: dict[str, str] = {
-    "local_mocking_base_callbacks__test_sfn_start_execution_sync_SFN_SYNC": (
-        "redrive fields that the other recordings of the same call do not have"
-    ),
-    "timeouts_timeouts__test_service_lambda_map_timeout": (
-        "tasks of one Map that time out in the same instant: the first one ends the others"
-    ),
-}
+EXECUTIONS = KINDS.get("execution", ())
+#: Those whose recorded cause is compared.
+WORDED = [
+    name
+    for name in EXECUTIONS
+    if name not in {*DIFFERS, *CAUSES}
+    and cases.load("asl", name)["expect"].get("cause") is not None
+]
 
 
 def world(case: Case) -> World:
@@ -57,10 +57,8 @@ def executed(case: Case) -> Run:
     return run
 
 
-@pytest.mark.parametrize("name", KINDS.get("execution", ()))
+@pytest.mark.parametrize("name", marked(EXECUTIONS))
 def test_execution(name: str) -> None:
-    if name in DIFFERS:
-        pytest.skip(DIFFERS[name])
     case = cases.load("asl", name)
     expect = case["expect"]
     run = executed(case)
@@ -98,16 +96,18 @@ def history(expect: dict[str, Any], run: Run) -> str | None:
     return f"lacks {dict(lacks)}, has {dict(has)}" if lacks or has else None
 
 
-@pytest.mark.parametrize("name", KINDS.get("execution", ()))
+@pytest.mark.parametrize("name", WORDED)
 def test_same_words(name: str) -> None:
     case = cases.load("asl", name)
     expect = case["expect"]
-    if expect.get("cause") is None or name in DIFFERS or name in CAUSES:
-        pytest.skip("nothing to compare")
     tokens, ignored = expect.get("wildcard_tokens", ()), expect.get("ignore_keys", ())
     cause = cases.normal(executed(case).execution.cause)
     assert cases.difference(cases.normal(expect["cause"]), cause, tokens, ignored) is None
 
 
-#: Case -> why its cause is worded otherwise.
-CAUSES: dict[str, str] = {}
+@pytest.mark.skipif(cases.folder() is None, reason="no recorded cases here")
+def test_differences_are_few_and_about_recorded_cases() -> None:
+    recorded = cases.names("asl")
+    differ = {*DIFFERS, *CAUSES}
+    assert differ <= set(recorded)
+    assert len(differ) < MOST * len(recorded)

@@ -93,6 +93,26 @@ def test_a_functions_jobs_are_all_on_one_shard(place: boards.Place) -> None:
     assert other.shard_of("function-1") == shard
 
 
+def test_a_ticket_keeps_its_kind(place: boards.Place) -> None:
+    board, other = place.board(), place.board(serve=False)
+    function = boards.ticket()
+    composition = base.Ticket(
+        boards.ticket().execution_id, function.project_id, function.function_id, "composition"
+    )
+    other.post([function, composition])
+    boards.see(board, [function, composition])
+    assert board.posted(board.shard_of(function.function_id)) == {
+        function.execution_id,
+        composition.execution_id,
+    }
+    claims = board.claim([composition])
+    assert [claim.ticket for claim in claims] == [composition]
+    board.release(claims)
+    boards.see(board, [function, composition])
+    board.discard([composition])
+    boards.see(board, [function])
+
+
 def test_claim_is_exclusive(place: boards.Place) -> None:
     one, two = place.board(), place.board()
     tickets = boards.tickets(10)

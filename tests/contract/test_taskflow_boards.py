@@ -20,6 +20,8 @@ from taskflow.persistence import backends as persistence_backends
 from taskflow.persistence import models
 from taskflow.types import entity
 
+from funcflow import ids
+from funcflow.jobboards import base
 from funcflow.jobboards.embedded import hub
 from funcflow.jobboards.embedded.taskflow_board import EmbeddedJobBoard
 from funcflow.jobboards.zookeeper.taskflow_board import ZookeeperJobBoard
@@ -177,6 +179,7 @@ def test_funcflows_own_jobs_can_be_read_and_claimed(
         "project_id": free.project_id,
         "function_id": function,
     }
+    assert job.name == "invoke"
     assert board.find_owner(jobs[taken.execution_id]) == claim.owner
     with pytest.raises(taskflow_errors.UnclaimableJob):
         board.claim(jobs[taken.execution_id], "stock")
@@ -187,6 +190,10 @@ def test_funcflows_own_jobs_can_be_read_and_claimed(
     board.claim(job, "stock")
     board.consume(job, "stock")
     assert fast.posted(SHARD) == {taken.execution_id}
+    composition = base.Ticket(ids.new(), "p", function, "composition")
+    fast.post([composition])
+    told = {job.uuid: job for job in board.iterjobs(ensure_fresh=True)}[composition.execution_id]
+    assert (told.name, told.details["composition_id"]) == ("compose", function)
 
 
 def test_funcflow_leaves_other_jobs_alone(place: boards.Place, connect: Callable[..., Any]) -> None:

@@ -164,9 +164,9 @@ def test_one_state_alone(composition: Composition) -> None:
     assert "double: doubling" in real.stderr
     mocked = composition(*words, "--mock", "5", "--variables", '{"m": 1}', "--inspect")
     assert json.loads(mocked.stdout)["variables"] == {"m": 1, "n": 5}
-    assert json.loads(mocked.stdout)["inspectionData"]["result"] == 5
+    assert json.loads(mocked.stdout)["inspection_data"]["result"] == 5
     caught = composition(*words, "--mock-error", "Boom")
-    assert json.loads(caught.stdout)["nextState"] == "B"
+    assert json.loads(caught.stdout)["next_state"] == "B"
     failed = composition(*words, "--mock-error", "Other", "--mock-cause", "why")
     assert (failed.returncode, json.loads(failed.stdout)["cause"]) == (1, "why")
 

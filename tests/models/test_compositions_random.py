@@ -1,241 +1,148 @@
-"""Random compositions under random schedules and faults.
+"""Random compositions under random schedules and faults, in virtual time.
 
-Whatever the order of answers, with answers lost, repeated, late or stale, with conductors
-that crash between any two signals: an execution ends, its history is whole, each result is
-used once, and a replay of its signals is the same to the last event and command.
+Whatever the order of answers, with answers lost, repeated, late or stale, with conductors that
+crash wherever they could: an execution ends, its history is whole, each result is used once, and
+its log replays to the last event and command. A seed is a schedule; a failure tells its own.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import random
+import contextlib
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from funcflow.compositions import commands, signals
-from funcflow.compositions.advance import advance, replay
-from funcflow.compositions.commands import Command, Request
 from funcflow.compositions.compile import parse
 from funcflow.compositions.definition import Definition
-from funcflow.compositions.events import Event, Type
-from funcflow.compositions.execution import Bounds, Execution
-from funcflow.compositions.signals import Signal
-from funcflow.compositions.step import INTERNAL
+from tests.models import simulation
+from tests.models.simulation import CALM, ROUGH, WILD, Kept, World
+from tests.models.simulation_checks import check
 from tests.unit.compositions.machines import Maker
 
-INPUT = {"n": 5, "items": [1, 7, 4]}
-ENDINGS = {Type.ExecutionSucceeded, Type.ExecutionFailed, Type.ExecutionAborted}
-ENDINGS |= {Type.ExecutionTimedOut}
+#: Another one explores other schedules; so do more of them.
+FIRST = int(os.environ.get("FUNCFLOW_SEED", "0"))
+MANY = int(os.environ.get("FUNCFLOW_SCHEDULES", "150"))
 
 
-class Schedule:
-    """One execution, driven by chance."""
+def made(seed: int, *, calm: bool = False) -> Definition:
+    return parse(Maker(seed, calm=calm, outside=True).definition())
 
-    def __init__(
-        self,
-        definition: Definition,
-        seed: int,
-        *,
-        faults: bool,
-        input: Any = INPUT,
-        outputs: Sequence[Any] = (4,),
-    ) -> None:
-        self.input, self.outputs = input, outputs
-        self.definition = definition
-        self.random = random.Random(seed)
-        self.faults = faults
-        self.execution = self.fresh()
-        self.log: list[Signal] = []
-        self.history: list[Event] = []
-        self.commands: list[Command] = []
-        self.time = 1000.0
-        #: Signals that may still come, also for commands taken back.
-        self.stale: list[Signal] = []
-        self.accepted = 0
 
-    def fresh(self) -> Execution:
-        return Execution(self.definition, bounds=Bounds(states=3))
+@contextlib.contextmanager
+def told(*seeds: int) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"seeds of definition and schedule: {', '.join(map(str, seeds))}")
+        raise
 
-    def send(self, signal: Signal) -> None:
-        waiting = self.execution.waiting.get(getattr(signal, "id", 0))
-        if isinstance(signal, signals.TaskSucceeded) and waiting is not None:
-            self.accepted += isinstance(waiting[0], commands.RunTask)
-        tired = self.random.random() if self.faults else 0.0
-        wanted, happened = advance(
-            self.execution, signal, lambda: self.random.random() < tired * 0.3
-        )
-        if wanted and isinstance(wanted[-1], commands.Continue):
-            signal = dataclasses.replace(signal, states=wanted[-1].states)
-        self.log.append(signal)
-        self.commands += wanted
-        self.history += happened
 
-    def run(self) -> None:
-        self.send(signals.Started(time=self.time, input=self.input, seed="s"))
-        for _ in range(3000):
-            if self.execution.status != "RUNNING":
-                return
-            self.step()
-        raise AssertionError(f"never ended: {self.execution.states}")
-
-    def step(self) -> None:
-        self.time += self.random.random()
-        if self.faults and self.random.random() < 0.1:
-            self.fault()
-        elif self.execution.ready and not self.execution.paused:
-            self.send(signals.Continued(time=self.time))
-        elif self.execution.paused:
-            self.send(signals.Resumed(time=self.time))
-        else:
-            outstanding = self.execution.outstanding
-            tasks = [each for each in outstanding if not self.is_limit(each)]
-            assert tasks, f"waits for nothing in {self.execution.states}"
-            self.send(self.answer(self.random.choice(tasks)))
-
-    def is_limit(self, request: Request) -> bool:
-        """The timer of the whole execution."""
-        return isinstance(request, commands.StartTimer) and request.due > 9000
-
-    def answer(self, request: Request) -> Signal:
-        given: dict[str, Any] = {"time": self.time, "id": request.id}
-        if isinstance(request, commands.StartTimer):
-            # A clock that jumps is no reason to fire early.
-            given["time"] = self.time = max(self.time, request.due)
-            return signals.TimerFired(**given)
-        if self.faults and self.random.random() < 0.3:
-            if self.random.random() < 0.3:
-                return signals.TaskTimedOut(**given)
-            return signals.TaskFailed(error=self.random.choice(("Boom", "Other", None)), **given)
-        output = {"child": getattr(request, "index", 0)}
-        if isinstance(request, commands.RunTask):
-            output = self.random.choice(self.outputs)
-        signal = signals.TaskSucceeded(output=output, **given)
-        if self.random.random() < 0.2:
-            self.stale.append(signal)
-        return signal
-
-    def fault(self) -> None:
-        match self.random.randint(0, 5):
-            case 0:
-                self.crash()
-            case 1 if self.stale:
-                self.send(self.random.choice(self.stale))
-            case 2:
-                self.send(signals.Paused(time=self.time))
-            case 3:
-                # A time from before: a clock that was set back.
-                self.send(signals.Continued(time=self.time - 500))
-            case 4:
-                self.send(signals.TimerFired(time=self.time, id=999))
-            case 5 if self.random.random() < 0.1:
-                self.send(signals.Stopped(time=self.time, error="Tired"))
-
-    def crash(self) -> None:
-        """Another conductor takes over: it has the log and nothing else."""
-        before = self.execution
-        self.execution = self.fresh()
-        assert replay(self.execution, self.log) == self.history
-        assert self.execution.outstanding == before.outstanding
-        assert self.execution.states == before.states
-        assert self.execution.status == before.status
-
-    def check(self) -> None:
-        """What holds for every execution that ended."""
-        assert not self.execution.outstanding
-        assert [event.id for event in self.history] == list(range(1, len(self.history) + 1))
-        assert all(event.previous < event.id for event in self.history)
-        assert [event.type in ENDINGS for event in self.history].index(True) == (
-            len(self.history) - 1
-        )
-        requested = Counter(each.id for each in self.commands if isinstance(each, Request))
-        taken_back = Counter(
-            each.id
-            for each in self.commands
-            if isinstance(each, commands.CancelTask | commands.CancelTimer)
-        )
-        assert set(requested.values()) <= {1}
-        assert set(taken_back.values()) <= {1}
-        assert set(taken_back) <= set(requested)
-        assert isinstance(self.commands[-1], commands.Finish)
-        kinds = Counter(event.type for event in self.history)
-        assert kinds[Type.LambdaFunctionSucceeded] == self.accepted
-        again = self.fresh()
-        written = json.loads(json.dumps([signals.dump(signal) for signal in self.log]))
-        assert replay(again, map(signals.load, written)) == self.history
-        assert (again.status, again.output) == (self.execution.status, self.execution.output)
+def ran(world: World, definition: Definition, input: Any = simulation.INPUT) -> Kept:
+    it = world.start(definition, input)
+    world.run()
+    check(world)
+    return it
 
 
 @pytest.mark.parametrize("batch", range(10))
 def test_faults(batch: int) -> None:
-    for seed in range(batch * 40, batch * 40 + 40):
-        definition = parse(Maker(seed).definition())
-        for schedule in range(5):
-            trial = Schedule(definition, seed * 100 + schedule, faults=True)
-            trial.run()
-            trial.check()
+    first = FIRST + batch * MANY
+    print(f"seeds {first} to {first + MANY - 1}")
+    for seed in range(first, first + MANY):
+        with told(seed, seed):
+            ran(World(seed, WILD), made(seed))
 
 
 def test_faults_reach_every_ending() -> None:
     """The schedules above would prove little if all went one way."""
     seen: Counter[str] = Counter()
+    crashes = 0
     for seed in range(150):
-        trial = Schedule(parse(Maker(seed).definition()), seed, faults=True)
-        trial.run()
-        seen[trial.execution.status] += 1
-        seen.update(event.type.value for event in trial.history)
+        world = World(seed, WILD)
+        seen[ran(world, made(seed)).status] += 1
+        for it in world.executions:
+            seen.update(event.type.value for event in it.history)
+            crashes += it.crashes
     wanted = {"SUCCEEDED", "FAILED", "ABORTED", "MapIterationAborted", "ParallelStateFailed"}
     wanted |= {"MapRunFailed", "MapRunSucceeded", "TaskStateAborted", "LambdaFunctionTimedOut"}
+    wanted |= {"TaskSubmitted", "TaskSucceeded", "TaskTimedOut", "TaskFailed"}
     assert wanted <= set(seen)
+    assert crashes > 100
 
 
-WILD: list[Any] = [None, True, -1, 1e308, "", "\ud800", "$.n", [], [[]], {}, {"n": None}]
-WILD += [{"n": "x", "items": "y"}, {"n": 2**70, "items": [None, "a", {}]}, {"items": {"a": 1}}]
+def test_a_seed_is_a_schedule() -> None:
+    for seed in range(20):
+        definition = made(seed)
+        one, two = (ran(World(seed, WILD), definition) for _ in range(2))
+        assert (one.log, one.history, one.given) == (two.log, two.history, two.given)
 
 
-@pytest.mark.parametrize("input", WILD, ids=repr)
+INPUTS: list[Any] = [None, True, -1, 1e308, "", "\ud800", "$.n", [], [[]], {}, {"n": None}]
+INPUTS += [{"n": "x", "items": "y"}, {"n": 2**70, "items": [None, "a", {}]}, {"items": {"a": 1}}]
+
+
+@pytest.mark.parametrize("input", INPUTS, ids=repr)
 def test_any_input_will_do(input: Any) -> None:
     """States fail as they should; nothing fails that should not."""
     for seed in range(60):
-        definition = parse(Maker(seed).definition())
-        trial = Schedule(definition, seed, faults=True, input=input, outputs=WILD)
-        trial.run()
-        trial.check()
-        assert INTERNAL not in str([event.details for event in trial.history])
+        with told(seed, seed):
+            ran(World(seed, WILD, outputs=INPUTS), made(seed), input)
+
+
+@pytest.mark.parametrize("batch", range(5))
+def test_neither_order_nor_crashes_matter(batch: int) -> None:
+    """Where no task fails, every schedule gives the same output."""
+    for seed in range(FIRST + batch * 25, FIRST + batch * 25 + 25):
+        definition = made(seed, calm=True)
+        expected = ran(World(seed, CALM), definition).outputs
+        for schedule in range(4):
+            with told(seed, schedule):
+                it = ran(World(schedule, ROUGH), definition)
+                assert it.status == "SUCCEEDED"
+                assert it.outputs == expected
+
+
+class Doomed(World):
+    """A holder crashes once, at the ``at``-th place where it could."""
+
+    def __init__(self, seed: int, at: int) -> None:
+        super().__init__(seed, CALM)
+        self.at, self.places = at, 0
+
+    def dies(self, of: float) -> bool:
+        self.places += 1
+        return self.places == self.at
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_killed_at_every_boundary(seed: int) -> None:
+    """Before and after each append, and between any two things it asks for."""
+    definition = made(FIRST + seed, calm=True)
+    unharmed = Doomed(seed, 0)
+    expected = ran(unharmed, definition).outputs
+    for at in range(1, unharmed.places + 1):
+        with told(FIRST + seed, at):
+            world = Doomed(seed, at)
+            assert ran(world, definition).outputs == expected
+            assert sum(it.crashes for it in world.executions) == 1
 
 
 @pytest.mark.parametrize("batch", range(4))
-def test_order_does_not_matter(batch: int) -> None:
-    """Without faults every schedule gives the same output."""
-    for seed in range(batch * 25, batch * 25 + 25):
-        definition = parse(Maker(seed, calm=True).definition())
-        outputs = []
-        for schedule in range(4):
-            trial = Schedule(definition, schedule, faults=False)
-            trial.run()
-            trial.check()
-            assert trial.execution.status == "SUCCEEDED", trial.execution.cause
-            outputs.append(trial.execution.output)
-        assert all(output == outputs[0] for output in outputs)
-
-
-@pytest.mark.parametrize("seed", range(60))
-def test_redrive_ends_well(seed: int) -> None:
-    """An execution that failed or was stopped, redriven without faults, succeeds."""
-    trial = Schedule(parse(Maker(seed, calm=True).definition()), seed, faults=True)
-    trial.run()
-    for _ in range(30):
-        if trial.execution.status == "SUCCEEDED":
-            break
-        trial.faults = trial.execution.redrives < 3
-        trial.send(signals.Redriven(time=trial.time))
-        while trial.execution.status == "RUNNING":
-            trial.step()
-        trial.crash()
-    assert trial.execution.status == "SUCCEEDED", trial.execution.cause
-    calm = Schedule(trial.definition, seed, faults=False)
-    calm.run()
-    assert trial.execution.output == calm.execution.output
+def test_redrive_ends_well(batch: int) -> None:
+    """An execution that failed or was stopped, redriven until no task fails, succeeds."""
+    for seed in range(FIRST + batch * 25, FIRST + batch * 25 + 25):
+        definition = made(seed, calm=True)
+        with told(seed, seed):
+            world = World(seed, WILD)
+            it = ran(world, definition)
+            for redrives in range(6):
+                if it.status == "SUCCEEDED":
+                    break
+                world.faults = WILD if redrives < 3 else ROUGH
+                world.redrive(it)
+                world.run()
+                check(world)
+            assert it.outputs == ran(World(seed, CALM), definition).outputs

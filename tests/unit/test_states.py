@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from funcflow import states
-from funcflow.states import State
+from funcflow.states import CompositionState, State
 
 
 @pytest.mark.parametrize("state", list(State))
@@ -31,7 +31,20 @@ def test_every_move_has_a_reason() -> None:
     assert not states.allowed(State.SUCCEEDED, State.RUNNING)
 
 
-def test_the_document_shows_the_table() -> None:
+def test_a_composition_that_succeeded_is_at_its_end() -> None:
+    moves = states.COMPOSITION_TRANSITIONS
+    ends = {state for state in CompositionState if not any(state is b for b, _ in moves)}
+    assert ends == {CompositionState.SUCCEEDED}
+    assert set(CompositionState) == (
+        states.COMPOSITION_OPEN | states.COMPOSITION_SETTLED | {CompositionState.DEAD}
+    )
+    assert all(moves.values())
+    assert states.composition_allowed(CompositionState.WAITING, CompositionState.QUEUED)
+    assert not states.composition_allowed(CompositionState.WAITING, CompositionState.RUNNING)
+
+
+def test_the_document_shows_the_tables() -> None:
     text = (Path(__file__).parents[2] / "doc/promises.md").read_text()
-    for (before, after), reason in states.TRANSITIONS.items():
+    tables = [*states.TRANSITIONS.items(), *states.COMPOSITION_TRANSITIONS.items()]
+    for (before, after), reason in tables:
         assert f"| {before} | {after} | {reason} |" in text

@@ -67,10 +67,10 @@ class Aliases:
             project_id=request.asker.project_id,
             function_id=function.id,
             function_version=body.get("function_version", models.LATEST),
-            weights=_merged({}, body.get("weights")),
+            weights=merged_weights({}, body.get("weights")),
             created_at=time.time(),
         )
-        _check_weights(made.weights, made.function_version)
+        check_weights(made.weights, made.function_version)
         try:
             self._services.database.transact(lambda connection: aliases.create(connection, made))
         except errors.Conflict as exc:
@@ -131,8 +131,8 @@ class Alias:
             now = aliases.get(connection, found.name, found.project_id)
             weights = now.weights
             if "weights" in changes:
-                weights = _merged(now.weights if merge else {}, changes["weights"])
-            _check_weights(weights, changes.get("function_version", now.function_version))
+                weights = merged_weights(now.weights if merge else {}, changes["weights"])
+            check_weights(weights, changes.get("function_version", now.function_version))
             return aliases.update(
                 connection, now.name, now.project_id, now=time.time(),
                 **{**changes, "weights": weights},
@@ -156,7 +156,9 @@ class Alias:
             return aliases.get(connection, self._name, request.asker.project_id)
 
 
-def _merged(now: Mapping[int, float], given: Mapping[str, float | None] | None) -> dict[int, float]:
+def merged_weights(
+    now: Mapping[int, float], given: Mapping[str, float | None] | None
+) -> dict[int, float]:
     """The weights after a change: null takes a version's share away, or all of them."""
     if given is None:
         return {}
@@ -164,11 +166,11 @@ def _merged(now: Mapping[int, float], given: Mapping[str, float | None] | None) 
     return {number: share for number, share in merged.items() if share is not None}
 
 
-def _check_weights(weights: Mapping[int, float], main: int) -> None:
+def check_weights(weights: Mapping[int, float], main: int) -> None:
     """Shares must leave something for the main version, and not name it."""
     if main in weights:
         raise errors.BadRequest(
-            f"version {main} is the alias's function_version and gets what the weights leave",
+            f"version {main} is the alias's own and gets what the weights leave",
             code="bad_weights",
         )
     if sum(weights.values()) >= 1:

@@ -34,17 +34,7 @@ _HEADERS = {
 }
 _FOLLOW = {"follow": {**common.BOOLEAN, "description": "Stay, and send what is printed."}}
 _BEFORE_FIRST = -1
-#: One event of a followed log; ``data`` is JSON text.
-_EVENT = {
-    "type": "object",
-    "properties": {
-        "id": {"type": "string", "description": "For Last-Event-ID."},
-        "event": {"enum": ["log", "end"]},
-        "data": common.STRING,
-    },
-    "required": ["event", "data"],
-}
-_LOG = Media(content={"text/plain": TEXT, "text/event-stream": _EVENT})
+_LOG = Media(content={"text/plain": TEXT, "text/event-stream": follow.EVENT})
 
 #: What can be done with what was made.
 _LINKS = {
@@ -223,17 +213,13 @@ class Log:
         return reply.text("".join(parts))
 
     def _follow(self, request: Request, found: models.Execution) -> webob.Response:
-        after = _last_event(request)
-
-        def look(seq: int) -> tuple[states.State, list[models.LogChunk]]:
+        def look(seq: int) -> follow.Seen:
             with self._services.database.read() as connection:
+                # The state is read first: what was printed before it settled is then seen.
                 state = executions.get(connection, found.id, None).state
-                return state, executions.logs(connection, found.id, seq)
+                return follow.printed(state, executions.logs(connection, found.id, seq))
 
-        events = follow.Follower(look, after, self._slots)
-        return reply.stream(
-            events, "text/event-stream", {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        )
+        return follow.answer(look, follow.last_event(request, _BEFORE_FIRST), self._slots)
 
 
 def find(services: Services, request: Request, execution_id: str) -> models.Execution:
@@ -269,12 +255,3 @@ def _check_input(given: str, limit: int) -> None:
         )
     if "\0" in given:
         raise errors.BadRequest("the input has a NUL character", code="invalid_field")
-
-
-def _last_event(request: Request) -> int:
-    given = request.header("Last-Event-ID")
-    if given is None:
-        return _BEFORE_FIRST
-    if not (given.isascii() and given.isdigit() and len(given) < 16):
-        raise errors.BadRequest("Last-Event-ID is not one of ours", code="bad_event_id")
-    return int(given)

@@ -16,6 +16,8 @@ WEIGHTS = {
     "propertyNames": {"pattern": "^[0-9]{1,6}$"},
     "additionalProperties": _SHARE,
 }
+#: In a merge patch null takes a share away.
+PATCHED = {"additionalProperties": {**_SHARE, "type": ["number", "null"]}}
 ALIAS = common.shape(
     {
         "id": common.ID,
@@ -42,16 +44,7 @@ CREATE = fields.Body(
     {"name": {**common.NAME, "minLength": 1}, **_TARGET}, required=("name", "function_id")
 )
 UPDATE = fields.Body(_TARGET)
-PATCH = fields.Body(
-    {
-        **_TARGET,
-        "weights": {
-            **WEIGHTS,
-            "additionalProperties": {**_SHARE, "type": ["number", "null"]},
-        },
-    },
-    patch=True,
-)
+PATCH = fields.Body({**_TARGET, "weights": {**WEIGHTS, **PATCHED}}, patch=True)
 
 
 def view(alias: models.Alias) -> dict[str, Any]:

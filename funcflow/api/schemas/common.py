@@ -25,6 +25,31 @@ DESCRIPTION = fields.text(1024)
 #: A reference by id, or by name where a name may stand for it.
 REFERENCE = fields.text(255, 1)
 
+
+def shape(properties: Mapping[str, Any], title: str) -> dict[str, Any]:
+    """An object that always has all of these properties and no others."""
+    return {
+        "title": title,
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+#: One finding about the definition of a composition.
+PROBLEM = shape(
+    {
+        "severity": {"enum": ["error", "warning"]},
+        "code": {"type": "string", "description": "Stable; branch on this."},
+        "message": STRING,
+        "pointer": {"type": "string", "description": "JSON pointer to the place."},
+        "line": {"type": ["integer", "null"], "description": "From 1; null: no text was sent."},
+        "column": {"type": ["integer", "null"]},
+        "hint": STRING,
+    },
+    "Problem",
+)
 ERROR = {
     "type": "object",
     "properties": {
@@ -35,6 +60,11 @@ ERROR = {
                 "message": {"type": "string", "description": "What was found."},
                 "hint": {"type": "string", "description": "What to do next."},
                 "request_id": {"type": "string"},
+                "problems": {
+                    "type": "array",
+                    "items": PROBLEM,
+                    "description": "invalid_definition: everything that is wrong with it.",
+                },
             },
             "required": ["code", "message", "hint", "request_id"],
             "additionalProperties": False,
@@ -46,17 +76,6 @@ ERROR = {
     "required": ["error", "faultstring", "faultcode", "debuginfo"],
     "additionalProperties": False,
 }
-
-
-def shape(properties: Mapping[str, Any], title: str) -> dict[str, Any]:
-    """An object that always has all of these properties and no others."""
-    return {
-        "title": title,
-        "type": "object",
-        "properties": dict(properties),
-        "required": list(properties),
-        "additionalProperties": False,
-    }
 
 
 def page(key: str, item: Mapping[str, Any]) -> dict[str, Any]:

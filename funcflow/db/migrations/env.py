@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from alembic import context
 
-from funcflow.db import tables
+from funcflow.db import columns
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=tables.metadata,
+    target_metadata=columns.metadata,
     transactional_ddl=True,
 )
 context.run_migrations()

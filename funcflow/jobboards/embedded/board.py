@@ -15,12 +15,12 @@ from funcflow.jobboards.embedded import file as board_file
 from funcflow.jobboards.embedded import hub, sessions
 
 _POST = (
-    "INSERT OR IGNORE INTO jobs (id, shard, project_id, function_id, created_at)"
-    " VALUES (?, ?, ?, ?, ?)"
+    "INSERT OR IGNORE INTO jobs (id, shard, project_id, function_id, kind, created_at)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
 )
 _POST_CLAIMED = (
-    "INSERT INTO jobs (id, shard, project_id, function_id, created_at, owner, epoch)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO jobs (id, shard, project_id, function_id, kind, created_at, owner, epoch)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _CLAIM = "UPDATE jobs SET owner = ?, epoch = ? WHERE id = ? AND owner IS NULL"
 _CONSUME = "DELETE FROM jobs WHERE id = ? AND (epoch = ? OR owner IS NULL)"
@@ -177,10 +177,10 @@ class EmbeddedBoard:
             raise errors.Unavailable("the board is not started")
         return self._hub, self._session
 
-    def _row(self, ticket: base.Ticket) -> tuple[str, int, str, str]:
+    def _row(self, ticket: base.Ticket) -> tuple[str, int, str, str, str]:
         tickets.check(ticket)
         shard = self.shard_of(ticket.function_id)
-        return ticket.execution_id, shard, ticket.project_id, ticket.function_id
+        return ticket.execution_id, shard, ticket.project_id, ticket.function_id, ticket.kind
 
     @contextlib.contextmanager
     def _writing(self, shared: hub.Hub, count: int) -> Iterator[str]:

@@ -30,7 +30,8 @@ CREATE TABLE IF NOT EXISTS jobs (
     modified_at REAL,
     owner TEXT,
     who TEXT,
-    epoch INTEGER
+    epoch INTEGER,
+    kind TEXT NOT NULL DEFAULT 'function'
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS sessions (
     name TEXT PRIMARY KEY,
@@ -88,6 +89,7 @@ class BoardFile:
             if db.execute("PRAGMA quick_check").fetchone()[0] != "ok":
                 raise sqlite3.DatabaseError("quick_check failed")
             db.executescript(f"BEGIN IMMEDIATE; {SCHEMA} COMMIT")
+            _add_kind(db)
             self.base = self._set_clock(db)
         except BaseException:
             db.close()
@@ -139,6 +141,13 @@ def transaction(db: sqlite3.Connection) -> Iterator[None]:
         db.execute("ROLLBACK")
         raise
     db.execute("COMMIT")
+
+
+def _add_kind(db: sqlite3.Connection) -> None:
+    """Files of before compositions have jobs without a kind: functions'."""
+    with transaction(db):
+        if "kind" not in {row[1] for row in db.execute("PRAGMA table_info(jobs)")}:
+            db.execute("ALTER TABLE jobs ADD COLUMN kind TEXT NOT NULL DEFAULT 'function'")
 
 
 def _namespace() -> str:

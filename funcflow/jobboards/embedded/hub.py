@@ -230,7 +230,7 @@ class Hub:
 
     def _reload(self) -> list[Call]:
         rows = self.db.execute(
-            "SELECT shard, id, project_id, function_id FROM jobs"
+            "SELECT shard, id, project_id, function_id, kind FROM jobs"
             " WHERE owner IS NULL AND function_id IS NOT NULL"
         )
         free: list[dict[str, base.Ticket]] = [{} for _ in range(self.shards)]

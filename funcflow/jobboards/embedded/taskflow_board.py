@@ -24,7 +24,7 @@ from taskflow import states
 from taskflow.jobs import base as taskflow_base
 
 from funcflow import errors
-from funcflow.jobboards import base
+from funcflow.jobboards import base, tickets
 from funcflow.jobboards.embedded import file as board_file
 from funcflow.jobboards.embedded import hub, sessions
 
@@ -289,7 +289,16 @@ class EmbeddedJobBoard(taskflow_base.NotifyingJobBoard, base.Listener):  # type:
             yield shared, row
 
 
-_COLUMNS = ("id", "project_id", "function_id", "posting", "created_at", "modified_at", "owner")
+_COLUMNS = (
+    "id",
+    "project_id",
+    "function_id",
+    "kind",
+    "posting",
+    "created_at",
+    "modified_at",
+    "owner",
+)
 
 
 def _rows(db: sqlite3.Connection, where: str, values: tuple[Any, ...]) -> list[dict[str, Any]]:
@@ -307,15 +316,12 @@ def _posting(row: dict[str, Any]) -> dict[str, Any]:
     if row["posting"] is not None:
         posting: dict[str, Any] = json.loads(row["posting"])
         return posting
+    ticket = base.Ticket(row["id"], row["project_id"], row["function_id"], row["kind"])
     return {
         "uuid": row["id"],
-        "name": "invoke",
+        "name": tickets.job_name(ticket),
         "priority": taskflow_base.JobPriority.NORMAL.value,
-        "details": {
-            "execution_id": row["id"],
-            "project_id": row["project_id"],
-            "function_id": row["function_id"],
-        },
+        "details": tickets.details(ticket),
     }
 
 

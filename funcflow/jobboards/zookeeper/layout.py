@@ -48,9 +48,9 @@ class Layout:
 def posting(ticket: base.Ticket) -> bytes:
     """What TaskFlow's ``format_posting`` would say. The ids need no escaping."""
     return (
-        f'{{"uuid": "{ticket.execution_id}", "name": "invoke", "priority": "NORMAL", '
-        f'"details": {{"execution_id": "{ticket.execution_id}", '
-        f'"project_id": "{ticket.project_id}", "function_id": "{ticket.function_id}"}}}}'
+        f'{{"uuid": "{ticket.execution_id}", "name": "{tickets.job_name(ticket)}", '
+        f'"priority": "NORMAL", "details": {{"execution_id": "{ticket.execution_id}", '
+        f'"project_id": "{ticket.project_id}", "{ticket.kind}_id": "{ticket.function_id}"}}}}'
     ).encode()
 
 

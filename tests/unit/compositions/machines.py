@@ -13,11 +13,13 @@ ERRORS = ("Boom", "States.TaskFailed", "States.ALL", "States.Timeout", "Other")
 class Maker:
     """Makes definitions out of a seed; names are unique in each."""
 
-    def __init__(self, seed: int, *, calm: bool = False) -> None:
+    def __init__(self, seed: int, *, calm: bool = False, outside: bool = False) -> None:
         self._random = random.Random(seed)
         self._count = 0
         #: No Fail states: whatever the order of answers, the output is the same.
         self._calm = calm
+        #: Also tasks that others answer, and an object store.
+        self._outside = outside
 
     def definition(self) -> Definition:
         machine = self.machine(depth=2)
@@ -39,6 +41,8 @@ class Maker:
 
     def _state(self, name: str, after: str | None, depth: int) -> dict[str, Any]:
         kinds = ["Pass", "Wait", "Task", "Task", "Task", "Choice", "Assign", "Jsonata"]
+        if self._outside:
+            kinds += ["Token", "Started"]
         if depth:
             kinds += ["Parallel", "Map", "Map", "Distributed"]
         kind = self._random.choice(kinds)
@@ -47,7 +51,7 @@ class Maker:
         end = {"End": True} if after is None else {"Next": after}
         if kind == "Choice":
             return self._chosen(name, after)
-        if kind in ("Task", "Parallel", "Map", "Distributed") and not self._calm:
+        if "Type" in made and made["Type"] in ("Task", "Parallel", "Map") and not self._calm:
             extra |= self._rules(made, after)
         return {name: made | end, **extra}
 
@@ -64,13 +68,11 @@ class Maker:
             ]
         if self._random.random() < 0.4:
             name = self._name()
-            state["Catch"] = [
-                {
-                    "ErrorEquals": [self._random.choice(ERRORS)],
-                    "Next": name,
-                    "ResultPath": "$.error",
-                }
-            ]
+            kept = {"ResultPath": "$.error"}
+            if "QueryLanguage" in state:
+                kept = {"Output": "{% $states.input %}"}
+            errors = [self._random.choice(ERRORS)]
+            state["Catch"] = [{"ErrorEquals": errors, "Next": name, **kept}]
             ends = {"End": True} if after is None else {"Next": after}
             return {name: {"Type": "Pass", **ends}}
         return {}
@@ -117,6 +119,26 @@ class Maker:
             state["TimeoutSeconds"] = 30
         return state
 
+    def _token(self, depth: int) -> Definition:
+        state: Definition = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+            "Parameters": {"FunctionName": "ask", "Payload": {"token.$": "$$.Task.Token"}},
+            "ResultPath": "$.n",
+        }
+        if self._random.random() < 0.5:
+            state |= {"HeartbeatSeconds": 20, "TimeoutSeconds": 60}
+        return state
+
+    def _started(self, depth: int) -> Definition:
+        wait = self._random.choice((".sync", ".sync:2"))
+        return {
+            "Type": "Task",
+            "Resource": f"arn:aws:states:::states:startExecution{wait}",
+            "Parameters": {"StateMachineArn": "other", "Input": {"n.$": "$.n"}},
+            "ResultPath": "$.n",
+        }
+
     def _parallel(self, depth: int) -> Definition:
         branches = [self.machine(depth - 1) for _ in range(self._random.randint(1, 3))]
         return {"Type": "Parallel", "Branches": branches, "ResultPath": "$.all"}
@@ -135,6 +157,31 @@ class Maker:
         processor = self.machine(0)
         processor["ProcessorConfig"] = {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
         state = self._map(depth) | {"ItemProcessor": processor}
+        if self._outside:
+            self._with_objects(state, processor)
         if not self._calm and self._random.random() < 0.5:
-            state["ToleratedFailureCount"] = 1
+            tolerated = self._random.choice(("ToleratedFailureCount", "ToleratedFailurePercentage"))
+            state[tolerated] = 1
         return state
+
+    def _with_objects(self, state: Definition, processor: Definition) -> None:
+        """Items read from an object, results written to one, items in batches."""
+        bucket = {"Bucket": "bucket", "Key": "key"}
+        if self._random.random() < 0.3:
+            del state["ItemsPath"]
+            state["ItemReader"] = {
+                "Resource": "arn:aws:states:::s3:getObject",
+                "ReaderConfig": {"InputType": "JSON"},
+                "Parameters": bucket,
+            }
+            state["ItemSelector"] = {"n.$": "$$.Map.Item.Value.n", "items": [1, 2]}
+        if self._random.random() < 0.3:
+            state["ResultWriter"] = {
+                "Resource": "arn:aws:states:::s3:putObject",
+                "Parameters": {"Bucket": "bucket", "Prefix": "results"},
+            }
+        if self._random.random() < 0.3:
+            state["ItemBatcher"] = {"MaxItemsPerBatch": 2}
+            name = self._name()
+            shape = {"Type": "Pass", "Result": {"n": 5, "items": [1]}, "Next": processor["StartAt"]}
+            processor |= {"StartAt": name, "States": {name: shape, **processor["States"]}}

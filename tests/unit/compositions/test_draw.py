@@ -6,6 +6,8 @@ import pytest
 
 from funcflow.compositions.compile import compile_definition, parse
 from funcflow.compositions.draw import Edge, graph, mermaid
+from funcflow.compositions.draw_marks import Mark
+from funcflow.compositions.draw_visits import Outcome
 from tests.unit.compositions.machines import Maker
 
 ORDER = """
@@ -93,3 +95,12 @@ def test_every_state_of_any_definition_is_drawn_once(seed: int) -> None:
     drawn = mermaid(definition)
     for name in definition.states:
         assert len(re.findall(rf'"{name}(?:<br/>|: |")', drawn)) == 1
+
+
+def test_mermaid_of_an_execution() -> None:
+    states = {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Succeed"}}
+    drawn = mermaid(
+        parse({"StartAt": "A", "States": states}), {"A": Mark(Outcome.TIMED_OUT, "✗ 1 s", "")}
+    )
+    assert '  n1["A<br/>Pass<br/>✗ 1 s"]' in drawn.splitlines()
+    assert "  class n1 timed-out" in drawn.splitlines()

@@ -5,7 +5,9 @@ from xml.etree import ElementTree
 import pytest
 
 from funcflow.compositions.compile import parse
+from funcflow.compositions.draw_marks import Mark
 from funcflow.compositions.draw_svg import svg
+from funcflow.compositions.draw_visits import Outcome
 from tests.unit.compositions.machines import Maker
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -40,3 +42,18 @@ def test_a_way_has_its_kind_and_its_label() -> None:
     assert ways.count("url(#catch)") == 1
     assert ways.count("url(#next)") == 3
     assert "Boom" in texts(picture)
+
+
+def test_an_execution_shows_how_each_state_stands() -> None:
+    states = {"A": {"Type": "Pass", "Next": "B"}, "B": {"Type": "Succeed"}}
+    definition = parse({"StartAt": "A", "States": states})
+    mark = Mark(Outcome.CAUGHT, "↷ Boom 1 s", "caught, 1 s; Boom: <why>")
+    root = ElementTree.fromstring(svg(definition, {"A": mark}, title='a "title"'))
+    assert root.get("aria-label") == 'a "title"'
+    groups = {group.findtext(f"{SVG}title"): group for group in root.iter(f"{SVG}g")}
+    assert set(groups) == {"A: Pass, caught, 1 s; Boom: <why>", "B: Succeed"}
+    (shown,) = [group for told, group in groups.items() if told and told.startswith("A")]
+    assert [text.text for text in shown.iter(f"{SVG}text")] == ["A", "Pass", "↷ Boom 1 s"]
+    assert [box.get("class") for box in shown.iter(f"{SVG}rect")] == ["box-caught"]
+    # Where it has not been is pale.
+    assert [group.get("opacity") for group in groups.values()] == [None, "0.45"]

@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from funcflow import errors
-from funcflow.db import executions, group, tables
+from funcflow.db import composition_inbox, executions, group, tables
 from funcflow.db.engine import Database
 from funcflow.states import State
 from tests.unit.db import factory
@@ -149,7 +149,7 @@ def test_the_queue_is_bounded(tmp_path: Path) -> None:
         assert opened.wait(10)
         raise errors.Unavailable("never")
 
-    writer = group.GroupCommit(connect, "w", patience=0.1, max_waiting=2)
+    writer = group.GroupCommit(connect, "w", composition_inbox.tell, patience=0.1, max_waiting=2)
     first = writer.submit(Size())
     assert entered.wait(10)
     waiting = [writer.submit(Size()) for _ in range(2)]

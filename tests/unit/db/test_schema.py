@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from alembic import autogenerate, migration
 
 from funcflow import errors
-from funcflow.db import engine, functions, garbage, rows, schema, tables
+from funcflow.db import composition_tables, engine, functions, garbage, rows, schema, tables
 from funcflow.db.engine import Database
 from tests.unit.db import factory
 
@@ -28,9 +28,11 @@ def test_the_migrations_make_the_tables(empty_url: str) -> None:
     assert schema.current(empty_url) == tables.REVISION
     with engine.exclusive(empty_url, 1) as connection:
         context = migration.MigrationContext.configure(connection)
-        assert autogenerate.compare_metadata(context, tables.metadata) == []
-        found = {index["name"] for index in sa.inspect(connection).get_indexes("executions")}
-    assert found == {index.name for index in tables.executions.indexes}
+        assert autogenerate.compare_metadata(context, composition_tables.metadata) == []
+        for table in (tables.executions, composition_tables.composition_executions):
+            found = sa.inspect(connection).get_indexes(table.name)
+            names = {index["name"] for index in found if not index.get("duplicates_constraint")}
+            assert names == {index.name for index in table.indexes}
 
 
 def test_a_database_that_is_up_to_date_is_left_alone(url: str) -> None:
@@ -45,7 +47,7 @@ def test_a_used_database_of_the_first_revision_is_upgraded(empty_url: str) -> No
     with pytest.raises(errors.ConfigError, match="0001") as caught:
         stale.check_schema()
     assert "funcflow db upgrade" in caught.value.hint
-    assert schema.upgrade(empty_url) == "0002"
+    assert schema.upgrade(empty_url) == tables.REVISION
     stale.check_schema()
     with stale.read() as connection:
         function = functions.get(connection, "f")
@@ -83,6 +85,7 @@ def _fill_the_first(connection: sa.Connection) -> None:
     values = factory.execution(function_id="f")
     for execution_id in ("e1", "e2"):
         row = dict(zip(rows.KINDS, rows.from_execution(values, True), strict=True))
+        del row["parent_id"], row["parent_command"]
         connection.execute(sa.insert(tables.executions).values(row | {"id": execution_id}))
 
 

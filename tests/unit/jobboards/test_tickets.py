@@ -20,6 +20,22 @@ def test_a_name_says_its_ticket(project: str, function: str) -> None:
     assert tickets.from_name(tickets.to_name(ticket)) == ticket
 
 
+@pytest.mark.parametrize("composition", [HEX, DASHED, "hello"])
+def test_a_name_says_that_it_is_a_composition(composition: str) -> None:
+    ticket = base.Ticket(ids.new(), HEX, composition, "composition")
+    name = tickets.to_name(ticket)
+    assert tickets.from_name(name) == ticket
+    assert name != tickets.to_name(base.Ticket(ticket.execution_id, HEX, composition))
+    assert int(name.removeprefix("job")) > 0
+
+
+def test_names_written_before_there_were_compositions() -> None:
+    ticket = base.Ticket("0190a1b2-c3d4-7e5f-8a6b-7c8d9e0fa1b2", "default", "hello")
+    name = "job1002080198374579512478914866801468744114_368697065857684_37269767679"
+    assert tickets.to_name(ticket) == name
+    assert tickets.from_name(name) == ticket
+
+
 def test_taskflow_reads_a_name_as_a_number() -> None:
     name = tickets.to_name(base.Ticket(ids.new(), HEX, DASHED))
     assert int(name.removeprefix("job")) > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
 import time
@@ -56,6 +57,21 @@ def test_a_damaged_file_is_made_anew(path: Path) -> None:
     file = board_file.BoardFile(path)
     assert file.db.execute("SELECT count(*) FROM jobs").fetchone() == (0,)
     file.close()
+
+
+def test_a_file_of_before_compositions_has_jobs_of_functions(path: Path) -> None:
+    old = sqlite3.connect(path, isolation_level=None)
+    old.execute(
+        "CREATE TABLE jobs (id TEXT PRIMARY KEY, shard INTEGER NOT NULL, project_id TEXT,"
+        " function_id TEXT, posting TEXT, created_at REAL, modified_at REAL, owner TEXT,"
+        " who TEXT, epoch INTEGER) WITHOUT ROWID"
+    )
+    old.execute("INSERT INTO jobs (id, shard, project_id, function_id) VALUES ('e', 0, 'p', 'f')")
+    old.close()
+    for _ in range(2):
+        file = board_file.BoardFile(path)
+        assert file.db.execute("SELECT id, kind FROM jobs").fetchall() == [("e", "function")]
+        file.close()
 
 
 def test_a_dead_process_is_known(file: board_file.BoardFile) -> None:

@@ -1,0 +1,1 @@
+"""Executions of compositions, held by a conductor: log, timers, inbox, work, parking."""

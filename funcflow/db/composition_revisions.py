@@ -1,0 +1,55 @@
+"""Revisions: the immutable definitions of compositions.
+
+Used by the modules of compositions and their versions, by the starter and by the conductor.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from funcflow import errors, models
+from funcflow.db import composition_tables as tables
+
+_t = tables.composition_revisions
+COLUMNS = tuple(column for column in _t.c if column.name != "retired_at")
+
+
+def get(connection: sa.Connection, composition_id: str, number: int) -> models.CompositionRevision:
+    """One revision, also of a composition that was deleted since.
+
+    :raises errors.NotFound: unknown, or gone with the last execution that needed it
+    """
+    row = connection.execute(
+        sa.select(*COLUMNS).where(_t.c.composition_id == composition_id, _t.c.number == number)
+    ).first()
+    if row is None:
+        raise errors.NotFound(f"there is no revision {number} of composition {composition_id}")
+    return to_revision(row)
+
+
+def insert(connection: sa.Connection, revision: models.CompositionRevision) -> None:
+    """Keep a new revision. Its number must be free."""
+    values = {column.name: getattr(revision, column.name) for column in COLUMNS}
+    connection.execute(sa.insert(_t).values(values))
+
+
+def retire(connection: sa.Connection, composition_id: str, now: float) -> None:
+    """Mark those revisions of the composition that nothing points to any more."""
+    latest, version = tables.compositions.c, tables.composition_versions.c
+    used = sa.exists().where(latest.id == _t.c.composition_id, latest.revision == _t.c.number)
+    released = sa.exists().where(
+        version.composition_id == _t.c.composition_id, version.revision == _t.c.number
+    )
+    connection.execute(
+        sa.update(_t)
+        .where(_t.c.composition_id == composition_id, _t.c.retired_at.is_(None), ~used, ~released)
+        .values(retired_at=now)
+    )
+
+
+def to_revision(row: Any) -> models.CompositionRevision:
+    """From :data:`COLUMNS`, in order."""
+    names = (column.name for column in COLUMNS)
+    return models.CompositionRevision(**dict(zip(names, row, strict=True)))
