@@ -218,9 +218,7 @@ COMPOSITIONS = [
         help="Executions that may be nested in each other.",
     ),
     cfg.StrOpt("buckets", default="filesystem", help="Where ItemReader and ResultWriter work."),
-    cfg.StrOpt(
-        "buckets_path", help="Folder of the filesystem buckets. Default: data_dir/buckets."
-    ),
+    cfg.StrOpt("buckets_path", help="Folder of the filesystem buckets. Default: data_dir/buckets."),
     cfg.IntOpt(
         "items_limit",
         default=64 * MIB,

@@ -117,9 +117,10 @@ class Submitter:
         """Queue a dead execution again, with fresh attempts and a fresh age.
 
         :raises funcflow.errors.Conflict: it is not dead
+        :raises funcflow.errors.Forbidden: its function is no longer shared with the project
         """
         now = time.time()
-        self._get(context, execution_id)
+        self._targets.check(context, self._get(context, execution_id))
         expires_at = now + self._conf.conductor.max_age
         if not self._database.write(executions.Redrive(execution_id, now, expires_at)):
             raise errors.Conflict(

@@ -106,6 +106,11 @@ class Listing:
 RUNTIMES = Listing(texts=("id", "name", "image", "description", "status"), projects=False)
 FUNCTIONS = Listing(texts=("id", "name", "description", "runtime_id", "entry", "latest_version"))
 VERSIONS = Listing(texts=("id", "description", "version_number"), projects=False)
+SHARES = Listing(
+    texts=("id", "target_kind", "target_id", "permission", "function_alias"),
+    times=("created_at", "expires_at"),
+    projects=False,
+)
 ALIASES = Listing(texts=("id", "name", "description", "function_id", "function_version"))
 EXECUTIONS = Listing(
     texts=(

@@ -44,6 +44,7 @@ _PATH_PARAMETERS: dict[str, Schema] = {
         "examples": ["hello"],
     },
     "alias_name": {"type": "string", "minLength": 1, "examples": ["live"]},
+    "share_id": common.ID,
     "version": {**common.VERSION, "examples": [1]},
 }
 

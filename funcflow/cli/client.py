@@ -177,6 +177,10 @@ class Functions(Collection):
         path = self._of(self.id_of(ref), "versions")
         return Collection(self._client, path, "function_versions", "version", look_up=False)
 
+    def shares(self, ref: str) -> Collection:
+        path = self._of(self.id_of(ref), "shares")
+        return Collection(self._client, path, "shares", "share", look_up=False)
+
     def replace(self, ref: str, form: Form) -> Resource:
         """New code, with whatever else the form says."""
         return self._client.call("PUT", self._of(self.id_of(ref)), form)

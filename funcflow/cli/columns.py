@@ -121,7 +121,22 @@ FUNCTION: Layout = (
     *_RUNS,
     Column("latest_version"),
     Column("count"),
+    Column("shared_as", Structure, detail=True),
     *_OWNED,
+)
+
+SHARE: Layout = (
+    Column("id"),
+    Column("target_kind"),
+    Column("target_id"),
+    Column("permission"),
+    Column("function_version"),
+    Column("function_alias"),
+    Column("expires_at"),
+    Column("function_id", detail=True),
+    Column("project_id", detail=True),
+    Column("created_by", detail=True),
+    Column("created_at", detail=True),
 )
 
 VERSION_ROW: Layout = (

@@ -42,7 +42,7 @@ class Ledger:
             execution,
             state=state_of(outcome),
             output=outcome.value,
-            error=outcome.error,
+            error=_shown(invocation, outcome.error),
             usage=usage,
             finished_at=now,
             updated_at=now,
@@ -83,6 +83,20 @@ class Ledger:
                 LOG.warning("execution %s: outcome is kept: %s", settled.id, exc)
                 if self._stopping.wait(RETRY):
                     raise
+
+
+def _shown(
+    invocation: inv.Invocation, error: models.FunctionError | None
+) -> models.FunctionError | None:
+    """The error without lines of code, when the function is another project's: who may run it
+    may not read it."""
+    if error is None or not error.trace:
+        return error
+    execution = invocation.execution
+    definition = invocation.catalog.definition(execution.function_id, execution.revision)
+    if definition.revision.project_id == execution.project_id:
+        return error
+    return dataclasses.replace(error, trace=())
 
 
 def state_of(outcome: sandbox_base.Outcome) -> states.State:

@@ -1,8 +1,9 @@
 """Warm workers: kept, shared out, started and ended.
 
 Called by the ``AcquireWorker`` task and by the control operations. A worker serves one
-revision of one function of one project. The number of workers, the memory their limits
-add up to and the number of cold starts at a time are bounded; idle workers make room.
+revision of one function for one project, the caller's. The number of workers, the memory
+their limits add up to and the number of cold starts at a time are bounded; idle workers make
+room.
 """
 
 from __future__ import annotations
@@ -109,10 +110,12 @@ class Pools:
         self.cold_starts = 0
         self._closed = False
 
-    def acquire(self, definition: inv.Definition, timeout: float) -> WorkerLease:
+    def acquire(
+        self, definition: inv.Definition, timeout: float, project_id: str | None = None
+    ) -> WorkerLease:
         """See :class:`taskflow_flows.invocation.Pools`."""
         deadline = time.monotonic() + timeout
-        key = key_of(definition.revision)
+        key = key_of(definition.revision, project_id)
         waiter: Waiter | None = None
         while True:
             with self._lock:
@@ -357,9 +360,10 @@ class Pools:
             self._wake_for_room()
 
 
-def key_of(revision: models.Revision) -> Key:
-    """Workers are shared only within this key."""
-    return (revision.project_id, revision.function_id, revision.number)
+def key_of(revision: models.Revision, project_id: str | None = None) -> Key:
+    """Workers are shared only within this key. ``project_id``: the caller's; by default the
+    function's own."""
+    return (project_id or revision.project_id, revision.function_id, revision.number)
 
 
 def _serves(key: Key, function_id: str, revision: int | None) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from funcflow import errors, ids, models
-from funcflow.db import listing, locks, revisions, tables
+from funcflow.db import listing, locks, revisions, tables, tenancy_tables
 
 _t = tables.functions
 _r = tables.revisions
@@ -111,12 +111,17 @@ def resolve(
     return _to_function(found[0])
 
 
-def list_(connection: sa.Connection, query: listing.Query) -> list[models.Function]:
-    """A page of functions.
+def list_(
+    connection: sa.Connection,
+    query: listing.Query,
+    scope: sa.ColumnElement[bool] | None = None,
+) -> list[models.Function]:
+    """A page of functions: of the query's project, or those in the ``scope``.
 
     :raises errors.BadRequest: an unknown field, operator, sort key or marker
     """
-    return [_to_function(row) for row in listing.page(connection, _WHOLE, _LISTED, query)]
+    found = listing.page(connection, _WHOLE, _LISTED, query, scope)
+    return [_to_function(row) for row in found]
 
 
 def name(connection: sa.Connection, function_id: str) -> str | None:
@@ -202,9 +207,8 @@ def delete(
     alias = connection.execute(used).scalar()
     if alias is not None:
         raise errors.InUse(f"alias {alias!r} points to function {function_id}")
-    connection.execute(
-        sa.delete(tables.versions).where(tables.versions.c.function_id == function_id)
-    )
+    for table in (tenancy_tables.shares, tables.versions):
+        connection.execute(sa.delete(table).where(table.c.function_id == function_id))
     connection.execute(sa.delete(_t).where(_t.c.id == function_id))
     connection.execute(sa.delete(tables.calls).where(tables.calls.c.function_id == function_id))
     revisions.retire(connection, function_id, now)

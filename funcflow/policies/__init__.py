@@ -17,11 +17,22 @@ from funcflow.policies import (
     executions,
     functions,
     runtimes,
+    shares,
     versions,
     workers,
 )
 
-MODULES = (base, functions, versions, aliases, executions, dead_letters, runtimes, workers)
+MODULES = (
+    base,
+    functions,
+    versions,
+    aliases,
+    shares,
+    executions,
+    dead_letters,
+    runtimes,
+    workers,
+)
 
 
 def list_rules() -> list[policy.RuleDefault]:

@@ -46,6 +46,10 @@ PUT /v1/functions/{function_id}
 POST /v1/functions/{function_id}/detach
 POST /v1/functions/{function_id}/scale_down
 POST /v1/functions/{function_id}/scale_up
+GET /v1/functions/{function_id}/shares
+POST /v1/functions/{function_id}/shares
+DELETE /v1/functions/{function_id}/shares/{share_id}
+GET /v1/functions/{function_id}/shares/{share_id}
 GET /v1/functions/{function_id}/versions
 POST /v1/functions/{function_id}/versions
 DELETE /v1/functions/{function_id}/versions/{version}
@@ -150,4 +154,4 @@ def test_a_fuzzer_finds_nothing(tmp_path: Path) -> None:
     finally:
         server.stop()
     assert done.returncode == 0, done.stdout[-20_000:]
-    assert "48 selected / 48 total" in done.stdout
+    assert "52 selected / 52 total" in done.stdout

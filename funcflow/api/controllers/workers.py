@@ -10,13 +10,13 @@ from typing import Any
 
 import webob
 
-from funcflow import control, errors, models
+from funcflow import control, errors, models, sharing
 from funcflow.api import fields, reply
 from funcflow.api.operations import EMPTY, operation, resource
 from funcflow.api.request import Request
 from funcflow.api.schemas import common
 from funcflow.api.schemas import functions as schemas
-from funcflow.db import functions, versions
+from funcflow.db import versions
 from funcflow.services import Services
 
 _VERSION = {"function_version": {**common.VERSION, "description": "0: latest."}}
@@ -150,15 +150,24 @@ class VersionDetach(_Detach):
     )(_Detach.detach)  # fmt: skip
 
 
-def find_function(services: Services, request: Request, reference: str) -> models.Function:
-    """The function of that id or name, if the asker may see it.
+def find_access(services: Services, request: Request, reference: str) -> sharing.Access:
+    """The function of that id or name, and what the asker may do with it.
 
-    :raises errors.NotFound: none, or of another project
+    :raises errors.NotFound: none, or of another project and not shared
     """
-    asker = request.asker
-    project_id = None if asker.is_admin else asker.project_id
     with services.database.read() as connection:
-        return functions.resolve(connection, reference, project_id, asker.project_id)
+        return sharing.find(connection, request.asker, reference)
+
+
+def find_function(services: Services, request: Request, reference: str) -> models.Function:
+    """The function of that id or name, if it is the asker's own.
+
+    :raises errors.NotFound: none, or of another project and not shared
+    :raises errors.Forbidden: it is shared, but another project's
+    """
+    access = find_access(services, request, reference)
+    access.check_own()
+    return access.function
 
 
 def number_of(text: str) -> int:
