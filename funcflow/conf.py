@@ -253,7 +253,27 @@ LIMITS = [
     cfg.IntOpt("default_timeout", default=5, help="Seconds."),
     cfg.IntOpt("default_concurrency", default=3, help="Runs at once in one worker (v1 rule)."),
     cfg.IntOpt("max_versions", default=10, help="Versions of one function."),
-    cfg.IntOpt("max_functions", default=1000, help="Functions of one project."),
+]
+
+#: Their names are those of :class:`funcflow.quotas.base.Limits`.
+QUOTAS = [
+    cfg.StrOpt(
+        "driver",
+        default="database",
+        help="Who knows the limits of single projects: database (the API sets them), or "
+        "keystone (unified limits, see [oslo_limit]).",
+    ),
+    cfg.FloatOpt("cache_time", default=10.0, min=0, help="Seconds limits are remembered."),
+    cfg.IntOpt("functions", default=1000, min=-1, help="Functions of one project. -1: any."),
+    cfg.IntOpt("code_size", default=-1, min=-1, help="Bytes of its packages. -1: any."),
+    cfg.IntOpt("executions", default=-1, min=-1, help="Its running executions. -1: any."),
+    cfg.IntOpt("memory", default=-1, min=-1, help="Bytes of their memory limits. -1: any."),
+    cfg.IntOpt(
+        "invocations_per_minute",
+        default=-1,
+        min=-1,
+        help="Its executions accepted in any 60 seconds. -1: any.",
+    ),
 ]
 
 GROUPS: dict[str, Any] = {
@@ -267,6 +287,7 @@ GROUPS: dict[str, Any] = {
     "sandbox": SANDBOX,
     "compositions": COMPOSITIONS,
     "limits": LIMITS,
+    "quotas": QUOTAS,
 }
 
 

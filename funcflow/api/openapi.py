@@ -45,6 +45,7 @@ _PATH_PARAMETERS: dict[str, Schema] = {
     },
     "alias_name": {"type": "string", "minLength": 1, "examples": ["live"]},
     "share_id": common.ID,
+    "project_id": {"type": "string", "minLength": 1},
     "version": {**common.VERSION, "examples": [1]},
 }
 

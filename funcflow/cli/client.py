@@ -41,6 +41,14 @@ class Client:
             self, "/v1/dead-letters", "dead_letters", "dead letter", look_up=False
         )
 
+    def quota(self, project_id: str | None = None) -> Resource:
+        """What a project may use, and uses; None: the own one."""
+        return self.call("GET", _quota_of(project_id))
+
+    def set_quota(self, project_id: str, changes: Mapping[str, int | None]) -> Resource:
+        """Change limits; None brings back the default."""
+        return self.call("PATCH", _quota_of(project_id), changes)
+
     def send(
         self,
         method: str,
@@ -259,6 +267,12 @@ class Executions(Collection):
         path = self._of(execution_id, "log")
         with self._client.send("GET", path, headers=headers, accept="text/event-stream") as answer:
             yield from sse.read(answer.chunks())
+
+
+def _quota_of(project_id: str | None) -> str:
+    if project_id is None:
+        return "/v1/quotas"
+    return f"/v1/quotas/{urllib.parse.quote(project_id, safe='')}"
 
 
 def _error(answer: Answer, content: bytes) -> faults.ClientError:

@@ -139,6 +139,16 @@ SHARE: Layout = (
     Column("created_at", detail=True),
 )
 
+QUOTA: Layout = (Column("resource"), Column("limit"), Column("used"))
+#: What the resources are.
+QUOTA_HELP = {
+    "functions": "functions",
+    "code_size": "bytes of packages, such as 500M",
+    "executions": "executions running at the same time",
+    "memory": "bytes of their memory limits, such as 4G",
+    "invocations_per_minute": "executions accepted in any 60 seconds",
+}
+
 VERSION_ROW: Layout = (
     Column("version_number"),
     Column("description"),

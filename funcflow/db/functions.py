@@ -49,21 +49,22 @@ _LISTED = {
 def create(
     connection: sa.Connection, function: models.Function, limit: int | None = None
 ) -> models.Function:
-    """Keep a new function with its first revision. ``limit``: functions a project may have.
+    """Keep a new function with its first revision. ``limit``: functions a project may have;
+    None or -1: any number.
 
     :raises errors.NotFound: the runtime does not exist, or is another project's
     :raises errors.Forbidden: the project has as many as it may
     """
     locks.hold(connection, f"functions of {function.project_id}")
-    if limit is not None:
+    if limit is not None and limit >= 0:
         have = connection.execute(
             sa.select(sa.func.count()).where(_t.c.project_id == function.project_id)
         ).scalar_one()
         if have >= limit:
             raise errors.Forbidden(
-                f"the project has {have} functions, as many as it may",
+                f"the project has {have} functions, as many as it may ({limit})",
                 hint="Delete functions you do not need, or ask your operator for more.",
-                code="limit_reached",
+                code="quota_exceeded",
             )
     _check_runtime(connection, function.revision)
     revisions.insert(connection, function.revision)

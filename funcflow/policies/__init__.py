@@ -16,6 +16,7 @@ from funcflow.policies import (
     dead_letters,
     executions,
     functions,
+    quotas,
     runtimes,
     shares,
     versions,
@@ -32,6 +33,7 @@ MODULES = (
     dead_letters,
     runtimes,
     workers,
+    quotas,
 )
 
 

@@ -19,6 +19,7 @@ from funcflow.api.controllers import (
     executions,
     functions,
     health,
+    quotas,
     runtimes,
 )
 from funcflow.api.metrics import Metrics
@@ -50,6 +51,7 @@ class V1(discovery.Version):
         self.functions = functions.Functions(services)
         self.aliases = aliases.Aliases(services)
         self.executions = executions.Executions(services, slots)
+        self.quotas = quotas.Quotas(services)
         setattr(self, "dead-letters", dead_letters.DeadLetters(services))
 
 
