@@ -1,8 +1,9 @@
 """``make bench``: funcflow beside its peers and the physical limit, in one run.
 
 Peers: the same worker called directly (the limit), TaskFlow's stock board and conductor on
-the same kind of ZooKeeper, Celery with RabbitMQ. All stores sync to disk. The processor time
-of every process that takes part is counted, the load generator's too.
+the same kind of ZooKeeper, Celery with RabbitMQ; other interpreters of the Amazon States
+Language (put into folders of their own on the first run). All stores sync to disk. The
+processor time of every process that takes part is counted, the load generator's too.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import argparse
 import sys
 import time
 
+from benchmarks import compositions as interpreter
 from benchmarks import direct, embedded, measure, spread
 from benchmarks.peers import celery_peer, stock_taskflow
 
-PARTS = ("calls", "cold", "backlog")
+PARTS = ("calls", "cold", "backlog", "compositions")
 
 
 def say(text: str) -> None:
@@ -58,6 +60,12 @@ def backlog(count: int) -> None:
     sizes = [size for size in (100, 1_000, 10_000, 100_000) if size <= count * 50]
     rows = spread.backlog(sizes)
     say(measure.table("Backlogs: accepted without a conductor, then drained by one", rows))
+
+
+def compositions(_: int) -> None:
+    """The interpreter of compositions, alone and beside others of the same language."""
+    say(interpreter.alone(1.0))
+    say(interpreter.beside_peers(3.0))
 
 
 def main() -> int:

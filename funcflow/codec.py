@@ -9,6 +9,7 @@ from typing import Any
 from funcflow import control, errors, models, states
 
 _EXECUTION = tuple(field.name for field in dataclasses.fields(models.Execution))
+_COMPOSITION = tuple(field.name for field in dataclasses.fields(models.CompositionExecution))
 _USAGE = tuple(field.name for field in dataclasses.fields(models.Usage))
 _ERRORS = {
     kind.code: kind
@@ -40,6 +41,16 @@ def execution_in(data: Mapping[str, Any]) -> models.Execution:
     if error is not None:
         fields["error"] = models.FunctionError(**{**error, "trace": tuple(error["trace"])})
     return models.Execution(**fields)
+
+
+def composition_execution_out(execution: models.CompositionExecution) -> dict[str, Any]:
+    return {name: getattr(execution, name) for name in _COMPOSITION}
+
+
+def composition_execution_in(data: Mapping[str, Any]) -> models.CompositionExecution:
+    fields = {name: data[name] for name in _COMPOSITION if name in data}
+    fields["state"] = states.CompositionState(fields["state"])
+    return models.CompositionExecution(**fields)
 
 
 def revision_out(revision: models.Revision) -> dict[str, Any]:

@@ -252,7 +252,8 @@ LIMITS = [
     cfg.IntOpt("max_timeout", default=900, help="Seconds."),
     cfg.IntOpt("default_timeout", default=5, help="Seconds."),
     cfg.IntOpt("default_concurrency", default=3, help="Runs at once in one worker (v1 rule)."),
-    cfg.IntOpt("max_versions", default=10, help="Versions of one function."),
+    cfg.IntOpt("max_versions", default=10, help="Versions of one function or composition."),
+    cfg.IntOpt("max_compositions", default=1000, help="Compositions of one project."),
 ]
 
 #: Their names are those of :class:`funcflow.quotas.base.Limits`.

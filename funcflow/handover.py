@@ -27,3 +27,20 @@ class Handover(Protocol):
         :raises funcflow.errors.TooMany: every conductor is full; nothing was kept
         :raises funcflow.errors.Unavailable: it could not be made durable; nothing was kept
         """
+
+    def start_composition(
+        self, execution: models.CompositionExecution, wait: float
+    ) -> models.CompositionExecution | None:
+        """Make durable, hold and go on with it, and wait at most ``wait`` seconds for its end.
+
+        Returns the execution as it is then: ended, or parked; one with another id when the
+        composition has one of that name; None when the wait ended, or the conductor was lost on
+        the way: the row tells. Errors as those of :meth:`run`.
+        """
+
+    def nudge(self, execution_id: str, owner: str | None = None) -> None:
+        """Something was put into the inbox of a composition's execution, which ``owner`` holds.
+
+        None: nobody does; then a conductor takes it out of turn if it is to be stopped, or if
+        there is room. Best effort: the inbox is the truth, and a nudge saves a moment.
+        """

@@ -104,16 +104,31 @@ class Peers:
 
     def run(self, execution: models.Execution, wait: float) -> models.Execution | None:
         """See :class:`funcflow.handover.Handover`."""
-        full: errors.TooMany | None = None
         data = codec.execution_out(execution)
-        for address in self._order(execution.function_id):
+        answer = self._hand_over(execution.function_id, "run", data, wait)
+        return None if answer is None else codec.execution_in(answer)
+
+    def start_composition(
+        self, execution: models.CompositionExecution, wait: float
+    ) -> models.CompositionExecution | None:
+        data = codec.composition_execution_out(execution)
+        # By the execution: compositions keep nothing warm but their definition.
+        answer = self._hand_over(execution.id, "start", data, wait)
+        return None if answer is None else codec.composition_execution_in(answer)
+
+    def _hand_over(
+        self, key: str, op: str, execution: dict[str, Any], wait: float
+    ) -> dict[str, Any] | None:
+        """Ask one conductor after the other, in the order that the key has them."""
+        full: errors.TooMany | None = None
+        for address in self._order(key):
             try:
-                future = self._peer(address).ask("run", execution=data)
+                future = self._peer(address).ask(op, execution=execution)
             except Lost as exc:
                 LOG.warning("%s; trying the next one", exc)
                 continue
             try:
-                answer = future.result(wait)
+                answer: dict[str, Any] | None = future.result(wait)
             except TimeoutError:
                 return None
             except Lost:
@@ -123,7 +138,7 @@ class Peers:
                     raise
                 full = exc
                 continue
-            return None if answer is None else codec.execution_in(answer)
+            return answer
         if full is not None:
             raise errors.TooMany("every conductor is full", retry_after=1.0)
         raise errors.Unavailable("no conductor is there", code="no_conductor", retry_after=2.0)
@@ -156,6 +171,17 @@ class Peers:
 
     def cancel(self, execution_id: str) -> None:
         self._ask_all("cancel", execution_id=execution_id)
+
+    def nudge(self, execution_id: str, owner: str | None = None) -> None:
+        """Told to who holds it; to one of those that could, if nobody does."""
+        for member in self._board.members():
+            if member.address and owner in (None, member.name):
+                try:
+                    self._peer(member.address).ask("nudge", execution_id=execution_id, owner=owner)
+                except Lost as exc:
+                    LOG.warning("%s", exc)
+                else:
+                    return
 
     def close(self) -> None:
         with self._lock:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from oslo_config import cfg
 
 if TYPE_CHECKING:
-    from funcflow import control, submit
+    from funcflow import approvals, control, definitions, histories, offload, starts, submit
     from funcflow.auth import base as auth_base
     from funcflow.db.engine import Database
     from funcflow.jobboards import base as board_base
@@ -26,3 +26,9 @@ class Services:
     auth: auth_base.Auth
     submitter: submit.Submitter
     control: control.Control
+    #: Of compositions.
+    starter: starts.Starter
+    definitions: definitions.Definitions
+    histories: histories.Histories
+    approvals: approvals.Approvals
+    texts: offload.Offload

@@ -13,7 +13,8 @@ The order of :meth:`Application.__call__`, and why:
    limited while it is read), then its controller runs.
 5. *Audit*, if configured, is told of each operation and how it ended.
 6. *Faults* wrap 3 to 5, so that each error, also of auth or routing, has the one JSON shape.
-7. *Headers, metrics, access log* come last and see the final status, whatever made it.
+7. *Headers, metrics, access log* come last and see the final status, whatever made it. The log
+   has no task tokens, which are secrets.
 
 The slow client is the server's business: waitress reads a request before it calls us; in front
 of gunicorn, whose threads read themselves, stands a proxy that buffers requests.
@@ -49,9 +50,12 @@ ACCESS = logging.getLogger("funcflow.access")
 REQUEST_KEY = "funcflow.request"
 REQUEST_ID_HEADER = "X-Openstack-Request-Id"
 _REQUEST_ID = re.compile(r"req-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_TOKEN = re.compile(r"[0-9a-f]{32}\.[0-9]+\.[0-9A-Za-z-]+")
 _TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 )
+
+_PARAMETER = re.compile(r"\{\w+\}")
 
 StartResponse = Callable[..., Any]
 App = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
@@ -80,7 +84,7 @@ class Application:
         self.root = root.Root(services, metrics, self._slots)
         public = _open_paths(self.root, self._guard.rules)
         # A driver for loopback alone looks at every request: it may come from a web page.
-        self._anybody = frozenset[str]() if self._auth.loopback_only else public
+        self._anybody = None if self._auth.loopback_only else public
         self._pecan = _Router(
             self.root,
             use_context_locals=False,
@@ -113,7 +117,8 @@ class Application:
         body = self._safely(self._admitted, environ, start)
         seconds = time.perf_counter() - started
         self._metrics.answered(request.operation, status, seconds)
-        path = request.path_info
+        # A task's token is the right to answer it.
+        path = _TOKEN.sub("…", request.path_info)
         if not path.isprintable():  # else a path with a line end could forge lines of the log
             path = ascii(path)
         ACCESS.info(
@@ -155,7 +160,9 @@ class Application:
 
         :raises errors.FuncflowError: nobody we know, and the page is not for everybody
         """
-        if self._anybody and (request.path_info.rstrip("/") or "/") in self._anybody:
+        public = self._anybody and self._anybody.fullmatch(request.path_info)
+        # Who has a task's token may answer, and may say who it is that answers.
+        if public and not (public["secret"] and headers.TOKEN in environ):
             headers.strip(environ)
             return models.RequestContext(project_id="", request_id=request.id)
         asker = self._auth.context(environ, request.id)
@@ -192,8 +199,8 @@ class _Router(pecan.core.ExplicitPecan):  # type: ignore[misc]
         """Answers are complete already; pecan would read each body to find empty ones."""
 
 
-def _open_paths(tree: root.Root, rules: frozenset[str]) -> frozenset[str]:
-    """Paths of which every method is public, which makes them no secret to strangers.
+def _open_paths(tree: root.Root, rules: frozenset[str]) -> re.Pattern[str]:
+    """Paths of which every method is public: they are no secret, or (group ``secret``) have one.
 
     :raises errors.ConfigError: an operation is guarded by a rule that is not there
     """
@@ -202,7 +209,10 @@ def _open_paths(tree: root.Root, rules: frozenset[str]) -> frozenset[str]:
         if operation.rule != operations.PUBLIC and operation.rule not in rules:
             raise errors.ConfigError(f"{operation.id} has no rule {operation.rule!r}")
         guarded[path] = guarded.get(path, False) or operation.rule != operations.PUBLIC
-    return frozenset(path for path, closed in guarded.items() if not closed and "{" not in path)
+    public = sorted(path.rstrip("/") for path, closed in guarded.items() if not closed)
+    plain = "|".join(re.escape(path) for path in public if "{" not in path)
+    secret = "|".join(_PARAMETER.sub("[^/]+", path) for path in public if "{" in path)
+    return re.compile(f"(?:{plain}|(?P<secret>{secret or '(?!)'}))/?")
 
 
 def _request_of(environ: dict[str, Any]) -> Request:

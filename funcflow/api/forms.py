@@ -49,12 +49,12 @@ class Form:
 class FormBody:
     """A body in one of three encodings.
 
-    ``file``: name of the file's part. ``json_fields``: fields that arrive as JSON text in a form
-    (and may in a JSON body). ``json_only``: fields that a form cannot have.
+    ``file``: name of the file's part, if it may have one. ``json_fields``: fields that arrive as
+    JSON text in a form (and may in a JSON body). ``json_only``: fields that a form cannot have.
     """
 
     body: fields.Body
-    file: str
+    file: str | None = None
     json_fields: tuple[str, ...] = ()
     json_only: tuple[str, ...] = ()
 
@@ -114,7 +114,7 @@ class FormBody:
 class _Reader:
     """Collects the parts of one multipart body."""
 
-    def __init__(self, heeded: frozenset[str], file_name: str, file_limit: int) -> None:
+    def __init__(self, heeded: frozenset[str], file_name: str | None, file_limit: int) -> None:
         self._heeded = heeded
         self._file_name = file_name
         self._file_limit = file_limit

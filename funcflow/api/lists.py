@@ -120,9 +120,14 @@ EXECUTIONS = Listing(
     times=("created_at", "updated_at", "started_at", "finished_at"),
     status=FUNCTION_STATUS,
 )  # fmt: skip
-DEAD_LETTERS = dataclasses.replace(
-    EXECUTIONS, texts=tuple(t for t in EXECUTIONS.texts if t != "state"), status=None
-)
+DEAD_LETTERS = Listing(
+    texts=(
+        "id", "kind", "function_id", "function_version", "function_alias", "composition_id",
+        "composition_version", "composition_alias", "name", "description", "sync", "reason",
+        "attempts", "owner", "request_id",
+    ),
+    times=("created_at", "updated_at", "started_at", "finished_at"),
+)  # fmt: skip
 COMPOSITIONS = Listing(texts=("id", "name", "description", "type", "latest_version"))
 COMPOSITION_VERSIONS = Listing(texts=("id", "description", "version_number"), projects=False)
 COMPOSITION_ALIASES = Listing(

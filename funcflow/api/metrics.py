@@ -66,27 +66,45 @@ class _State(Collector):
         yield _gauge("funcflow_conductors", "Live conductors.", len(board.members()))
         try:
             with self._services.database.read() as connection:
-                found = tallies.conservation(connection)
+                functions = tallies.conservation(connection)
+                compositions = tallies.composition_conservation(connection)
         except errors.Unavailable:
             yield _gauge("funcflow_database_up", "1: the database is reachable.", False)
             return
         yield _gauge("funcflow_database_up", "1: the database is reachable.", True)
-        accepted = core.CounterMetricFamily(
-            "funcflow_executions_accepted", "Executions ever accepted."
+        yield _counter(
+            "funcflow_executions_accepted", "Executions ever accepted.", functions.accepted
         )
-        accepted.add_metric((), found.accepted)
-        yield accepted
-        states = core.GaugeMetricFamily(
-            "funcflow_executions", "Executions by where they are.", labels=("state",)
+        yield _by_state("funcflow_executions", "Executions by where they are.", functions)
+        yield _counter(
+            "funcflow_composition_executions_accepted",
+            "Executions of compositions ever accepted.",
+            compositions.accepted,
         )
-        for state in ("queued", "running", "settled", "dead"):
-            states.add_metric((state,), getattr(found, state))
-        yield states
+        yield _by_state(
+            "funcflow_composition_executions",
+            "Executions of compositions by where they are.",
+            compositions,
+            "waiting",
+        )
         yield _gauge(
             "funcflow_conservation_drift",
-            "accepted - queued - running - settled - dead, and disagreement with the rows: 0.",
-            found.drift,
+            "accepted - those in any state, and disagreement with the rows, of both kinds: 0.",
+            functions.drift + compositions.drift,
         )
+
+
+def _counter(name: str, text: str, value: float) -> core.CounterMetricFamily:
+    return core.CounterMetricFamily(name, text, value=float(value))
+
+
+def _by_state(
+    name: str, text: str, found: tallies.Conservation, *more: str
+) -> core.GaugeMetricFamily:
+    family = core.GaugeMetricFamily(name, text, labels=("state",))
+    for state in ("queued", "running", *more, "settled", "dead"):
+        family.add_metric((state,), getattr(found, state))
+    return family
 
 
 def _gauge(name: str, text: str, value: float) -> core.GaugeMetricFamily:

@@ -43,9 +43,17 @@ _PATH_PARAMETERS: dict[str, Schema] = {
         "description": "Id, or name.",
         "examples": ["hello"],
     },
+    "composition_id": {
+        "type": "string",
+        "minLength": 1,
+        "description": "Id, or name; - stands for any, where an execution follows.",
+        "examples": ["greeting"],
+    },
+    "activity": {"type": "string", "minLength": 1, "examples": ["resize"]},
     "alias_name": {"type": "string", "minLength": 1, "examples": ["live"]},
     "share_id": common.ID,
     "project_id": {"type": "string", "minLength": 1},
+    "token": {"type": "string", "minLength": 1, "description": "As the task gave it."},
     "version": {**common.VERSION, "examples": [1]},
 }
 
@@ -97,7 +105,11 @@ def _responses(operation: operations.Operation) -> dict[str, Any]:
         made[str(status)] = {"description": _REASONS[status], **_content(shape)}
         if operation.links:
             made[str(status)]["links"] = _links(operation)
-    error = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    error: dict[str, Any] = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
+    shapes = operation.answers.values()
+    if any(isinstance(s, operations.Media) and "text/html" in s.content for s in shapes):
+        # Who gets a page is told on a page what is in the way.
+        error["text/html"] = {"schema": operations.TEXT}
     bodies = (413,) if operation.body is not None else ()
     for status in sorted({*_ALWAYS, *operation.errors, *bodies}):
         made[str(status)] = {"description": _REASONS.get(status, "Error"), "content": error}
@@ -143,9 +155,13 @@ def _form(parser: FormBody) -> dict[str, Any]:
         for name, field in whole["properties"].items()
         if name not in parser.json_only
     }
-    urlencoded = {"type": "object", "properties": spelled}
-    binary = {"type": "string", "format": "binary", "description": "A zip file."}
-    multipart = {"type": "object", "properties": {**spelled, parser.file: binary}}
+    urlencoded: dict[str, Any] = {"type": "object", "properties": spelled}
+    if "required" in whole:
+        urlencoded["required"] = whole["required"]
+    multipart = urlencoded
+    if parser.file is not None:
+        binary = {"type": "string", "format": "binary", "description": "A zip file."}
+        multipart = {**urlencoded, "properties": {**spelled, parser.file: binary}}
     return {
         "application/json": {"schema": whole},
         "multipart/form-data": {"schema": multipart},

@@ -30,11 +30,7 @@ _PROJECT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,254}")
 
 
 class FilesystemBuckets:
-    """See :class:`funcflow.buckets.base.Buckets`.
-
-    A key is a path: no empty parts, no ``.`` and ``..``, and what is an object is no folder.
-    Links are not followed: what a project can reach is what is in its folder.
-    """
+    """See :class:`funcflow.buckets.base.Buckets`."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._root = config.sub_dir(conf, conf.compositions.buckets_path, "buckets").resolve()
@@ -43,14 +39,52 @@ class FilesystemBuckets:
         self._sweep()
 
     def list(self, project_id: str, bucket: str, prefix: str = "") -> Iterator[base.Entry]:
-        folder = self._bucket(project_id, bucket)
+        return self._folder(project_id).list(bucket, prefix)
+
+    def open(self, project_id: str, bucket: str, key: str) -> BinaryIO:
+        return self._folder(project_id).open(bucket, key)
+
+    def put(self, project_id: str, bucket: str, key: str, chunks: Iterable[bytes]) -> int:
+        return self._folder(project_id).put(bucket, key, chunks)
+
+    def _folder(self, project_id: str) -> Folder:
+        if not _PROJECT.fullmatch(project_id):
+            raise errors.BadRequest(f"{project_id!r} cannot have buckets")
+        return Folder(self._root / project_id, self._incoming)
+
+    def _sweep(self) -> None:
+        """Remove what processes that died while writing left."""
+        before = time.time() - _LEFT_OVER
+        for path in self._incoming.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < before:
+                    path.unlink()
+
+
+class Folder:
+    """A folder with a folder for each bucket; also what ``run-local`` takes for buckets.
+
+    A key is a path: no empty parts, no ``.`` and ``..``, and what is an object is no folder.
+    Links are not followed: what can be reached is what is in the folder.
+    """
+
+    def __init__(self, root: Path, incoming: Path) -> None:
+        """
+        :param root: without links in its path
+        :param incoming: where files grow until they are whole; on the same disk
+        """
+        self._root = root
+        self._incoming = incoming
+
+    def list(self, bucket: str, prefix: str = "") -> Iterator[base.Entry]:
+        folder = self._bucket(bucket)
         with _reading():
             if not folder.is_dir():
                 raise base.no_bucket(bucket)
         yield from self._below(folder, "", prefix)
 
-    def open(self, project_id: str, bucket: str, key: str) -> BinaryIO:
-        folder = self._bucket(project_id, bucket)
+    def open(self, bucket: str, key: str) -> BinaryIO:
+        folder = self._bucket(bucket)
         path = self._path(folder, key)
         with _reading():
             if not folder.is_dir():
@@ -62,9 +96,8 @@ class FilesystemBuckets:
                 pass  # It went away meanwhile.
         raise base.no_object(bucket, key)
 
-    def put(self, project_id: str, bucket: str, key: str, chunks: Iterable[bytes]) -> int:
-        folder = self._bucket(project_id, bucket)
-        path = self._path(folder, key)
+    def put(self, bucket: str, key: str, chunks: Iterable[bytes]) -> int:
+        path = self._path(self._bucket(bucket), key)
         size = 0
         with self._temporary() as (temporary, file):
             for chunk in chunks:
@@ -78,11 +111,9 @@ class FilesystemBuckets:
 
     # -- names ----------------------------------------------------------------------------
 
-    def _bucket(self, project_id: str, bucket: str) -> Path:
+    def _bucket(self, bucket: str) -> Path:
         base.check(bucket)
-        if not _PROJECT.fullmatch(project_id):
-            raise errors.BadRequest(f"{project_id!r} cannot have buckets")
-        return self._root / project_id / bucket
+        return self._root / bucket
 
     def _path(self, folder: Path, key: str) -> Path:
         base.check(folder.name, key)
@@ -146,16 +177,8 @@ class FilesystemBuckets:
             raise errors.Conflict(f"{path.name!r}: a file is in the place of a folder") from exc
         for each in (path.parent, *path.parent.parents):
             _sync(each)
-            if each == self._root:
+            if each == self._incoming.parent:
                 return
-
-    def _sweep(self) -> None:
-        """Remove what processes that died while writing left."""
-        before = time.time() - _LEFT_OVER
-        for path in self._incoming.iterdir():
-            with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_mtime < before:
-                    path.unlink()
 
 
 @contextlib.contextmanager

@@ -6,24 +6,25 @@ Things on the wire stay dictionaries, as the API guide shows them. Every method 
 
 from __future__ import annotations
 
-import codecs
-import difflib
 import json
-import time
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from funcflow import ids
-from funcflow.cli import faults, sse
+from funcflow.cli import faults
+from funcflow.cli.resources import (
+    Collection,
+    CompositionExecutions,
+    Compositions,
+    Executions,
+    Functions,
+    Resource,
+    TaskTokens,
+)
 from funcflow.cli.transport import Answer, Transport
 from funcflow.cli.uploads import Form
 
-Resource = dict[str, Any]
-#: Rows asked for at once.
-PAGE = 200
-#: Seconds after which a connection that breaks was a good one.
-_LASTING = 10.0
+__all__ = ["Client", "Collection", "Resource"]
 
 
 class Client:
@@ -40,6 +41,28 @@ class Client:
         self.dead_letters = Collection(
             self, "/v1/dead-letters", "dead_letters", "dead letter", look_up=False
         )
+        self.compositions = Compositions(
+            self, "/v1/compositions", "compositions", "composition", look_up=False
+        )
+        self.composition_executions = CompositionExecutions(
+            self,
+            "/v1/compositions/-/executions",
+            "composition_executions",
+            "composition execution",
+            look_up=False,
+        )
+        self.task_tokens = TaskTokens(self)
+
+    def approvals_of(self, execution_id: str | None = None) -> Collection:
+        """What waits for a decision, of one execution or of all."""
+        path = "/v1/approvals"
+        if execution_id is not None:
+            path = f"/v1/compositions/-/executions/{urllib.parse.quote(execution_id)}/approvals"
+        return Collection(self, path, "approvals", "approval", look_up=False)
+
+    def decide(self, token: str, body: Mapping[str, Any]) -> None:
+        """``body``: decision (approve or reject) and comment."""
+        self.call("POST", f"/v1/approvals/{urllib.parse.quote(token, safe='')}", body)
 
     def quota(self, project_id: str | None = None) -> Resource:
         """What a project may use, and uses; None: the own one."""
@@ -95,180 +118,6 @@ class Client:
         return decoded if isinstance(decoded, dict) else {"value": decoded}
 
 
-class Collection:
-    """One noun.
-
-    :param key: where a list answer keeps its rows
-    :param noun: what one of them is called in messages
-    :param look_up: whether the API wants an id where people give a name
-    """
-
-    def __init__(
-        self, client: Client, path: str, key: str, noun: str, *, look_up: bool = True
-    ) -> None:
-        self._client, self._path, self._key, self._noun = client, path, key, noun
-        self._look_up = look_up
-
-    def list(self, limit: int | None = None, **query: Any) -> Iterator[Resource]:
-        """Rows, at most ``limit``; further pages are fetched as they are read.
-
-        :param query: filters, ``sort``, ``marker``; None ones are left out
-        """
-        asked = {name: value for name, value in query.items() if value is not None}
-        left = limit
-        while left is None or left > 0:
-            asked["limit"] = PAGE if left is None else min(PAGE, left)
-            page = self._client.call("GET", f"{self._path}?{urllib.parse.urlencode(asked)}")
-            rows = page[self._key][:left]
-            yield from rows
-            if not page.get("next"):
-                return
-            left = None if left is None else left - len(rows)
-            # Only the place in the list is taken from the link: a proxy may have moved the path.
-            asked |= urllib.parse.parse_qsl(urllib.parse.urlsplit(page["next"]).query)
-
-    def get(self, ref: str) -> Resource:
-        return self._client.call("GET", self._of(self.id_of(ref)))
-
-    def create(self, body: Mapping[str, Any] | Form) -> Resource:
-        return self._client.call("POST", self._path, body)
-
-    def update(self, ref: str, body: Mapping[str, Any]) -> Resource:
-        """Change the fields given, leave the others."""
-        return self._client.call("PATCH", self._of(self.id_of(ref)), body)
-
-    def delete(self, ref: str) -> None:
-        self._client.call("DELETE", self._of(self.id_of(ref)))
-
-    def delete_all(self) -> Resource:
-        return self._client.call("DELETE", self._path)
-
-    def act(self, ref: str, action: str) -> Resource:
-        """POST to the resource's ``/action``."""
-        return self._client.call("POST", self._of(self.id_of(ref), action))
-
-    def id_of(self, ref: str) -> str:
-        """The id behind an id or a name.
-
-        :raises faults.NotFound: nothing has the name; the hint tells near ones
-        :raises faults.ClientError: several have it
-        """
-        if not self._look_up or ids.is_id(ref):
-            return ref
-        found = list(self.list(name=f"eq:{ref}", limit=2))
-        if not found:
-            raise self.unknown(ref)
-        if len(found) > 1:
-            raise faults.ClientError(
-                f"several {self._noun}s are named {ref!r}",
-                hint=f"Use an id: {', '.join(str(row['id']) for row in found)}.",
-            )
-        return str(found[0]["id"])
-
-    def unknown(self, ref: str) -> faults.NotFound:
-        """The error for a name that nothing has, telling near ones."""
-        names = [str(row["name"]) for row in self.list(limit=1000) if row.get("name")]
-        near = difflib.get_close_matches(ref, names, n=3)
-        hint = f"`funcflow {self._noun} list` shows what there is."
-        if near:
-            hint = f"Did you mean {' or '.join(near)}?"
-        return faults.NotFound(f"there is no {self._noun} named {ref!r}", hint=hint, status=404)
-
-    def _of(self, *parts: object) -> str:
-        return "/".join([self._path, *(urllib.parse.quote(str(part), safe="") for part in parts)])
-
-
-class Functions(Collection):
-    """Functions, and what hangs below one."""
-
-    def versions(self, ref: str) -> Collection:
-        path = self._of(self.id_of(ref), "versions")
-        return Collection(self._client, path, "function_versions", "version", look_up=False)
-
-    def shares(self, ref: str) -> Collection:
-        path = self._of(self.id_of(ref), "shares")
-        return Collection(self._client, path, "shares", "share", look_up=False)
-
-    def replace(self, ref: str, form: Form) -> Resource:
-        """New code, with whatever else the form says."""
-        return self._client.call("PUT", self._of(self.id_of(ref)), form)
-
-    def download(self, ref: str, version: int = 0) -> Answer:
-        """The package: an answer to be read and closed."""
-        parts = (self.id_of(ref), "versions", version) if version else (self.id_of(ref),)
-        return self._client.send("GET", f"{self._of(*parts)}?download=true", accept="*/*")
-
-    def operate(
-        self, ref: str, action: str, version: int = 0, body: Mapping[str, Any] | None = None
-    ) -> None:
-        """``scale_up``, ``scale_down`` or ``detach`` of the function or one version."""
-        parts = (self.id_of(ref), "versions", version) if version else (self.id_of(ref),)
-        self._client.call("POST", self._of(*parts, action), body)
-
-    def workers(self, ref: str, version: int | None = None) -> list[Resource]:
-        path = self._of(self.id_of(ref), "workers")
-        query = "" if version is None else f"?function_version={version}"
-        workers: list[Resource] = self._client.call("GET", path + query)["workers"]
-        return workers
-
-
-class Executions(Collection):
-    """Executions: submitting them, and what they print."""
-
-    def submit(
-        self,
-        body: Mapping[str, Any],
-        *,
-        idempotency_key: str | None = None,
-        wait: int | None = None,
-    ) -> Resource:
-        """Run something.
-
-        :param wait: seconds the server lets a synchronous call wait; None: its own limit
-        """
-        headers = {}
-        if idempotency_key is not None:
-            headers["Idempotency-Key"] = idempotency_key
-        if wait is not None:
-            headers["Prefer"] = f"wait={wait}"
-        return self._client.call("POST", self._path, body, headers=headers)
-
-    def log(self, execution_id: str) -> Iterator[str]:
-        """The log so far, in pieces."""
-        path = self._of(execution_id, "log")
-        with self._client.send("GET", path, accept="text/plain") as answer:
-            yield from codecs.iterdecode(answer.chunks(), "utf-8", errors="replace")
-
-    def follow(self, execution_id: str, patience: int = 5) -> Iterator[Resource]:
-        """Pieces of log as they are printed ({"stream", "text", "at"}), until the execution
-        has ended. A connection that breaks is made again where it broke off.
-
-        :param patience: connections in a row that may break at once
-        """
-        last, failures = "", 0
-        while True:
-            opened = time.monotonic()
-            try:
-                for event in self._events(execution_id, last):
-                    if event.name == "end":
-                        return
-                    last, failures = event.id, 0
-                    yield json.loads(event.data)
-                raise faults.Disconnected("the log ended before the execution did")
-            except (faults.Disconnected, faults.Unreachable):
-                lasted = time.monotonic() - opened > _LASTING
-                failures = 1 if lasted else failures + 1
-                if failures > patience:
-                    raise
-                time.sleep(0.1 * failures)
-
-    def _events(self, execution_id: str, last: str) -> Iterator[sse.Event]:
-        headers = {"Last-Event-ID": last} if last else {}
-        path = self._of(execution_id, "log")
-        with self._client.send("GET", path, headers=headers, accept="text/event-stream") as answer:
-            yield from sse.read(answer.chunks())
-
-
 def _quota_of(project_id: str | None) -> str:
     if project_id is None:
         return "/v1/quotas"
@@ -287,10 +136,21 @@ def _error(answer: Answer, content: bytes) -> faults.ClientError:
     hint = detail.get("hint")
     if retry_after := answer.header("Retry-After"):
         hint = f"{hint or 'The server is busy.'} (Retry after {retry_after} s.)"
+    told = detail.get("message") or f"the server answered HTTP {answer.status}"
     return kind(
-        detail.get("message") or f"the server answered HTTP {answer.status}",
+        "\n  ".join([told, *map(_problem, detail.get("problems", ()))]),
         hint=hint,
         code=detail.get("code"),
         status=answer.status,
         request_id=detail.get("request_id") or answer.header("X-Openstack-Request-Id"),
     )
+
+
+def _problem(problem: Mapping[str, Any]) -> str:
+    """One line of what is wrong with a definition."""
+    line, column = problem.get("line"), problem.get("column")
+    place = problem.get("pointer") or "/"
+    if line is not None:
+        place = f"{line}:{column} {place}"
+    hint = f" ({problem['hint']})" if problem.get("hint") else ""
+    return f"{problem.get('severity')}: {place}: {problem.get('message')}{hint}"

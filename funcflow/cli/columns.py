@@ -42,6 +42,16 @@ class Structure(FormattableColumn[Any]):
         return decoded(self._value)
 
 
+class Value(FormattableColumn[Any]):
+    """Any JSON value, as it is: a text that looks like JSON stays a text."""
+
+    def human_readable(self) -> str:
+        value = self._value
+        if value is None or isinstance(value, str):
+            return value or ""
+        return json.dumps(value, ensure_ascii=False)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Column:
     """One field. ``path`` leads into nested objects by dots; default: the name itself."""
@@ -224,9 +234,106 @@ EXECUTION: Layout = (
 
 DEAD_LETTER: Layout = (
     Column("id"),
+    Column("kind"),
     Column("function_id"),
+    Column("composition_id"),
     Column("reason"),
     Column("attempts"),
     Column("created_at"),
     Column("finished_at"),
+)
+
+_COMPOSED = (
+    Column("id"),
+    Column("name"),
+    Column("type"),
+    Column("description", detail=True),
+    Column("revision"),
+    Column("latest_version"),
+    Column("count"),
+    Column("digest", detail=True),
+    *_OWNED,
+)
+COMPOSITION_ROW: Layout = _COMPOSED
+COMPOSITION: Layout = (*_COMPOSED, Column("definition"))
+
+COMPOSITION_VERSION_ROW: Layout = (
+    Column("version_number"),
+    Column("description"),
+    Column("type"),
+    Column("count"),
+    Column("created_at"),
+    Column("id", detail=True),
+    Column("composition_id", detail=True),
+    Column("revision", detail=True),
+    Column("digest", detail=True),
+    Column("project_id", detail=True),
+    Column("updated_at", detail=True),
+)
+COMPOSITION_VERSION: Layout = (*COMPOSITION_VERSION_ROW, Column("definition"))
+
+COMPOSITION_ALIAS: Layout = (
+    Column("name"),
+    Column("composition_id"),
+    Column("composition_version"),
+    Column("weights", Structure),
+    Column("description", detail=True),
+    Column("id", detail=True),
+    *_OWNED,
+)
+
+COMPOSITION_EXECUTION_ROW: Layout = (
+    Column("id"),
+    Column("name"),
+    Column("composition_id"),
+    Column("status"),
+    Column("paused", detail=True),
+    Column("error"),
+    Column("started_at"),
+    Column("stopped_at"),
+    Column("state", detail=True),
+    Column("cause", detail=True),
+    Column("reason", detail=True),
+    Column("type", detail=True),
+    Column("composition_version", detail=True),
+    Column("composition_alias", detail=True),
+    Column("revision", detail=True),
+    Column("attempts", detail=True),
+    Column("redrive_count", detail=True),
+    Column("parent_id", detail=True),
+    Column("map_state", detail=True),
+    Column("map_index", detail=True),
+    Column("map_run", detail=True),
+    Column("wake_at", detail=True),
+    Column("request_id", detail=True),
+    Column("project_id", detail=True),
+    Column("created_at", detail=True),
+    Column("updated_at", detail=True),
+)
+COMPOSITION_EXECUTION: Layout = (
+    *COMPOSITION_EXECUTION_ROW[:4],
+    Column("input", Value),
+    Column("output", Value),
+    *COMPOSITION_EXECUTION_ROW[4:],
+)
+
+APPROVAL: Layout = (
+    Column("execution_id"),
+    Column("state"),
+    Column("message"),
+    Column("asked_at"),
+    Column("due_at"),
+    Column("link"),
+    Column("token", detail=True),
+    Column("composition_id", detail=True),
+)
+
+HISTORY: Layout = (
+    Column("id"),
+    Column("timestamp"),
+    Column("type"),
+    Column("state"),
+    Column("error"),
+    Column("previousEventId", detail=True),
+    Column("details", Structure, detail=True),
 )

@@ -1,16 +1,18 @@
 """The states of an execution as lines for people, printed while it goes on.
 
-Used by ``funcflow composition run-local``.
+Used by the commands that run compositions, here or on a server.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
 
 from funcflow.compositions import events
-from funcflow.compositions.events import Event, Type
+from funcflow.compositions.events import WIRE_NAMES, Details, Event, Type
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,26 @@ class _Place:
 
     def inside(self, suffix: str = "") -> _Place:
         return _Place(f"{self.name}{suffix}", outer=self)
+
+
+def read(data: Mapping[str, Any]) -> Event:
+    """An event as the server shows it, without the payloads, which are not printed."""
+    kind = Type(data["type"])
+    told: Mapping[str, Any] = data.get(WIRE_NAMES[kind], {})
+    error, cause = told.get("error"), told.get("cause")
+    details: Details | None = None
+    if kind.endswith("StateEntered"):
+        details = events.Entered(told["name"], None)
+    elif kind.endswith("StateExited"):
+        details = events.Exited(told["name"], None)
+    elif kind.startswith("MapIteration"):
+        details = events.Iteration(told["name"], told["index"])
+    elif kind is Type.EvaluationFailed:
+        details = events.Evaluation(told.get("state", ""), error or "", cause or "")
+    elif error is not None:
+        details = events.Error(error, cause)
+    at = datetime.fromisoformat(data["timestamp"]).timestamp()
+    return Event(data["id"], data["previousEventId"], at, kind, details)
 
 
 class Follower:

@@ -18,7 +18,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from funcflow import errors, models
+from funcflow import errors, models, outcomes
 from funcflow.cli import uploads
 from funcflow.compositions import signals
 from funcflow.compositions.signals import Signal
@@ -26,8 +26,6 @@ from funcflow.sandboxes import local
 from funcflow.sandboxes.base import Outcome, SandboxError, Worker
 
 _ENDINGS = (".py", ".js", ".mjs", ".cjs")
-#: What AWS calls the endings a function has no say in.
-_ERRORS = {"Timeout": "Sandbox.Timedout"}
 
 #: Called with the function's name and what it printed, from the thread that called it.
 Printed = Callable[[str, str], None]
@@ -101,29 +99,17 @@ class LocalFunctions:
         try:
             path = find(self._folder, call.name)
             if path is None:
-                return signals.TaskFailed(
-                    time=now(),
-                    id=number,
-                    error="Lambda.ResourceNotFoundException",
-                    cause=f"Function not found: {call.name}",
-                    refused=True,
-                )
+                return outcomes.unknown(now(), number, f"Function not found: {call.name}")
             outcome = self._run(path, call)
         except errors.FuncflowError as error:
             kind = error.code if isinstance(error, SandboxError) else type(error).__name__
             return signals.TaskFailed(
                 time=now(), id=number, error=f"funcflow.{kind}", cause=error.message
             )
-        if outcome.error is None:
-            value = json.loads(outcome.value or "null")
-            return signals.TaskSucceeded(time=now(), id=number, output=value)
-        failure = outcome.error
-        return signals.TaskFailed(
-            time=now(),
-            id=number,
-            error=_ERRORS.get(failure.type, failure.type),
-            cause=_cause(failure),
-        )
+        if outcome.error is not None:
+            return outcomes.failed(now(), number, outcome.error)
+        value = json.loads(outcome.value or "null")
+        return signals.TaskSucceeded(time=now(), id=number, output=value)
 
     def _run(self, path: Path, call: Call) -> Outcome:
         with self._lock:
@@ -156,13 +142,3 @@ def find(folder: Path | None, name: str) -> Path | None:
     if folder.joinpath(name).is_dir():
         return folder / name
     return next((path for end in _ENDINGS if (path := folder / f"{name}{end}").is_file()), None)
-
-
-def _cause(failure: models.FunctionError) -> str:
-    """As AWS's functions say it: JSON text."""
-    told = {
-        "errorMessage": failure.message,
-        "errorType": failure.type,
-        "stackTrace": list(failure.trace),
-    }
-    return json.dumps(told, ensure_ascii=False)

@@ -8,15 +8,21 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from oslo_config import cfg
+
 from funcflow.cli import checks, faults, local_functions
 from funcflow.cli.following import Follower
-from funcflow.cli.local_run import NotLocal
+from funcflow.cli.local_work import NotLocal
 from funcflow.compositions import trial
 from funcflow.compositions.commands import RunTask
 from funcflow.compositions.definition import Definition
 from funcflow.compositions.expressions.base import MISSING
+from funcflow.compositions.failures import Failure
 from funcflow.compositions.resources import Pattern
-from funcflow.compositions.work import CallFunction
+from funcflow.compositions.signals import Signal
+from funcflow.compositions.work import CallFunction, CallHttp
+from funcflow.conductor.compositions import background
+from funcflow.conductor.compositions.http_tasks import HttpWork, bounds_of, client_of
 
 
 def tried(
@@ -72,19 +78,32 @@ def _answer(
 ) -> None:
     """Do the task's work here."""
     wanted = request.work
-    if not isinstance(wanted, CallFunction) or request.resource.pattern is Pattern.TOKEN:
+    function = isinstance(wanted, CallFunction)
+    if request.resource.pattern is Pattern.TOKEN or not (function or isinstance(wanted, CallHttp)):
         raise NotLocal(
             f"State {request.state!r} asks for {request.resource.text}, which only a server has",
             hint="Say with --mock or --mock-error how it ends.",
         )
+    conf = checks.configuration(args)
+    if isinstance(wanted, CallHttp):
+        attempt.answer(_called(request, wanted, conf))
+        return
+    assert isinstance(wanted, CallFunction)
     if args.functions is None:
         raise faults.ClientError(
             f"state {request.state!r} calls function {wanted.name!r}",
             hint="Name the folder it is in with --functions, or its result with --mock.",
         )
-    conf = checks.configuration(args)
     timeout = args.timeout if request.timeout is None else request.timeout
     follower = Follower(write)
     with local_functions.LocalFunctions(args.functions, conf, follower.printed, timeout) as here:
         call = local_functions.Call(wanted.name, wanted.payload)
         attempt.answer(here.answer(call, request.id, time.time))
+
+
+def _called(request: RunTask, wanted: CallHttp, conf: cfg.ConfigOpts) -> Signal:
+    try:
+        work = HttpWork(client_of(conf), wanted, bounds_of(conf))
+    except Failure as failure:
+        return background.failed(time.time(), request, failure)
+    return background.answered(request, work, time.time)

@@ -93,8 +93,10 @@ class Shell(cliff.app.App):
         return parser
 
     def run(self, argv: list[str]) -> int:
-        # `funcflow --version` is the shell's own; behind a command people mean the function's.
-        behind = [re.sub("^--version(?==|$)", "--function-version", word) for word in argv[1:]]
+        # `funcflow --version` is the shell's own; behind a command people mean the function's, or
+        # the composition's.
+        meant = "composition" if "composition" in argv[:1] else "function"
+        behind = [re.sub("^--version(?==|$)", f"--{meant}-version", word) for word in argv[1:]]
         return super().run(argv[:1] + behind)
 
     def print_help_if_requested(self) -> None:

@@ -1,7 +1,8 @@
-"""A progress bar on a terminal; nothing at all elsewhere."""
+"""A progress bar, or the time that passes, on a terminal; nothing at all elsewhere."""
 
 from __future__ import annotations
 
+import time
 from typing import Self, TextIO
 
 from funcflow.cli import units
@@ -34,3 +35,28 @@ class ProgressBar:
     def __exit__(self, *exc_info: object) -> None:
         if self._shown >= 0:
             self._stream.write("\n")
+
+
+class Elapsed:
+    """Call it now and then: it tells how long it takes. A context manager that wipes the line.
+
+    ``stream`` None: it tells nothing.
+    """
+
+    def __init__(self, label: str, stream: TextIO | None) -> None:
+        self._label = label
+        self._stream = stream if stream is not None and stream.isatty() else None
+        self._began = time.monotonic()
+
+    def __call__(self) -> None:
+        if self._stream is not None:
+            took = units.duration(time.monotonic() - self._began)
+            self._stream.write(f"\r{self._label}: running, {took} ")
+            self._stream.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._stream is not None:
+            self._stream.write("\r\x1b[K")

@@ -14,8 +14,8 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
+from funcflow import approvals, definitions, histories, peers, services, starts, submit
 from funcflow import conf as config
-from funcflow import peers, services, submit
 from funcflow.api import app
 from funcflow.cmd import parts
 
@@ -30,12 +30,17 @@ def make(files: list[str], host: str | None = None) -> Any:
     board = parts.board(conf)
     conductors = peers.Peers(board, parts.secret(conf))
     submitter = submit.Submitter(conf, database, board, conductors, conductors)
+    store = parts.store(conf)
+    known = definitions.Definitions(conf, database, store)
+    told = histories.Histories(database, known)
+    starter = starts.Starter(conf, database, board, conductors, known.texts, told)
     fanout = parts.Fanout()
-    fanout.submitter = submitter
+    fanout.forgetful = [submitter, starter]
     board.start(fanout, serve=False)
 
     def close() -> None:
         submitter.stop()
+        starter.close()
         conductors.close()
         board.stop()
         database.close()
@@ -45,11 +50,16 @@ def make(files: list[str], host: str | None = None) -> Any:
         services.Services(
             conf=conf,
             database=database,
-            store=parts.store(conf),
+            store=store,
             board=board,
             auth=auth,
             submitter=submitter,
             control=conductors,
+            starter=starter,
+            definitions=known,
+            histories=told,
+            approvals=approvals.Approvals(database, starter, conductors),
+            texts=known.texts,
         )
     )
 

@@ -9,7 +9,7 @@ import sys
 import threading
 
 from funcflow import conf as config
-from funcflow import errors
+from funcflow import definitions, errors
 from funcflow.cmd import api, parts
 from funcflow.conductor import conductor, endpoint, metrics
 
@@ -41,7 +41,9 @@ def _serve(files: list[str], stop: threading.Event) -> None:
     secret = parts.secret(conf)
     database = parts.database(conf)
     board = parts.board(conf)
-    made = conductor.Conductor(conf, database, board, parts.sandbox(conf), parts.store(conf))
+    store = parts.store(conf)
+    known = definitions.Definitions(conf, database, store)
+    made = conductor.Conductor(conf, database, board, parts.sandbox(conf), store, known)
     door = endpoint.Endpoint(made, secret, conf.conductor.host, conf.conductor.port)
     hide = metrics.serve(conf, metrics.registry_of(made.metrics))
     fanout = parts.Fanout()

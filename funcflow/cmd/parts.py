@@ -9,6 +9,7 @@ import resource
 import secrets
 import socket
 from pathlib import Path
+from typing import Protocol
 
 from oslo_config import cfg
 
@@ -19,19 +20,24 @@ from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
 from funcflow.sandboxes import base as sandbox_base
 from funcflow.stores import base as store_base
-from funcflow.submit import Submitter
 
 LOG = logging.getLogger(__name__)
 
 MOST_FILES = 65_536
 
 
+class Forgetful(Protocol):
+    """Remembers what others may change."""
+
+    def forget(self) -> None: ...
+
+
 class Fanout(board_base.Listener):
-    """One board, several listeners; an announcement clears the submitter's memory too."""
+    """One board, several listeners; an announcement clears memories too."""
 
     def __init__(self) -> None:
         self.listeners: list[board_base.Listener] = []
-        self.submitter: Submitter | None = None
+        self.forgetful: list[Forgetful] = []
 
     def on_jobs(self) -> None:
         for listener in self.listeners:
@@ -46,8 +52,8 @@ class Fanout(board_base.Listener):
             listener.on_session(alive)
 
     def on_announce(self, topic: str) -> None:
-        if self.submitter is not None:
-            self.submitter.forget()
+        for each in self.forgetful:
+            each.forget()
         for listener in self.listeners:
             listener.on_announce(topic)
 

@@ -20,8 +20,8 @@ from typing import IO
 from oslo_config import cfg
 from waitress import server as waitress_server
 
+from funcflow import approvals, definitions, errors, histories, services, starts, submit
 from funcflow import conf as config
-from funcflow import errors, services, submit
 from funcflow.api import app
 from funcflow.cmd import parts
 from funcflow.conductor import conductor, endpoint, metrics
@@ -82,12 +82,17 @@ class Server:
         database.transact(lambda conn: runtimes.ensure_defaults(conn, "default"))
         board, store = parts.board(conf), parts.store(conf)
         fanout = parts.Fanout()
-        self._conductor = conductor.Conductor(conf, database, board, parts.sandbox(conf), store)
+        known = definitions.Definitions(conf, database, store)
+        self._conductor = conductor.Conductor(
+            conf, database, board, parts.sandbox(conf), store, known
+        )
         fanout.listeners.append(self._conductor)
         self._closing.append(self._conductor.stop)
         submitter = submit.Submitter(conf, database, board, self._conductor, self._conductor)
-        fanout.submitter = submitter
-        self._closing.append(submitter.stop)
+        told = histories.Histories(database, known)
+        starter = starts.Starter(conf, database, board, self._conductor, known.texts, told)
+        fanout.forgetful = [submitter, starter]
+        self._closing += [submitter.stop, starter.close]
         address = None
         if conf.jobboard.driver != "embedded":
             door = endpoint.Endpoint(
@@ -104,6 +109,11 @@ class Server:
             auth=auth,
             submitter=submitter,
             control=self._conductor,
+            starter=starter,
+            definitions=known,
+            histories=told,
+            approvals=approvals.Approvals(database, starter, self._conductor),
+            texts=known.texts,
         )
         registry = metrics.registry_of(self._conductor.metrics)
         self._api = app.make_app(parts_of_api, registry)

@@ -17,6 +17,7 @@ from funcflow.compositions.failures import Failure
 from funcflow.compositions.work import CallHttp
 
 SOCKET: Final = "States.Http.Socket"
+NO_CONNECTION: Final = "Events.ConnectionResource.ResourceNotFound"
 STATUS: Final = "States.Http.StatusCode."
 #: What a task may not say: it concerns the connection, or is not the caller's to tell.
 FORBIDDEN: Final = frozenset(
@@ -61,9 +62,12 @@ class HttpRequest:
 def request(call: CallHttp) -> HttpRequest:
     """What is to be sent.
 
-    :raises Failure: States.Runtime, the arguments do not fit
+    :raises Failure: States.Runtime, the arguments do not fit; or a connection is asked for
     """
     given = call.arguments
+    for field in ("Authentication", "InvocationConfig"):
+        if _object(given, field).get("ConnectionArn") is not None:
+            raise Failure(NO_CONNECTION, "funcflow has no connections; say it in Headers")
     method = call.method.upper()
     if method not in _METHODS:
         raise _unfit(f"Method {call.method} is none of {', '.join(_METHODS)}")

@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from funcflow.compositions import failures
 from funcflow.compositions.events import text
 from funcflow.compositions.failures import Failure
 from funcflow.compositions.resources import Kind, Pattern, Resource
+
+#: Characters of an inner execution's cause that an outer one repeats.
+CAUSE: Final = 8192
 
 _FUNCTION = re.compile(
     r"(?:arn:[a-z-]+:lambda:[a-z0-9-]*:\d*:function:|\d{12}:(?:function:)?)?"
@@ -150,8 +153,52 @@ def ended(
     if status == "SUCCEEDED":
         answer |= {"Output": payload(output), "OutputDetails": {"Included": True}}
     else:
-        answer |= {k: v for k, v in (("Error", error), ("Cause", cause)) if v is not None}
+        # It becomes the cause of another execution's failure, and so on: quoted anew each
+        # time, it would double.
+        told = (("Error", error), ("Cause", cause and cause[:CAUSE]))
+        answer |= {name: value for name, value in told if value is not None}
     return answer
+
+
+#: Names of failures that AWS's service has.
+NO_COMPOSITION: Final = "StepFunctions.StateMachineDoesNotExistException"
+EXISTS: Final = "StepFunctions.ExecutionAlreadyExistsException"
+BAD_NAME: Final = "StepFunctions.InvalidNameException"
+
+_COMPOSITION = re.compile(
+    r"(?:arn:aws[a-z-]*:states:[^:]*:[^:]*:stateMachine:)?"
+    r"(?P<name>[^:]+)(?::(?:(?P<version>[0-9]{1,9})|(?P<alias>[^:]+)))?"
+)
+
+
+def composition(target: str) -> tuple[str, int | None, str | None]:
+    """Name or id, version and alias that a target means; States Language's ARNs are read.
+
+    Raises Failure if it means nothing.
+    """
+    match = _COMPOSITION.fullmatch(target)
+    if match is None:
+        raise no_composition(target)
+    version = match["version"]
+    return match["name"], None if version is None else int(version), match["alias"]
+
+
+def no_composition(target: str) -> Failure:
+    return Failure(NO_COMPOSITION, f"State Machine Does Not Exist: '{target}'")
+
+
+#: How an approval fails that somebody said no to; the cause is what they said.
+REJECTED: Final = "Approval.Rejected"
+
+
+def approved(decided_at: str, comment: str = "", by: str | None = None) -> dict[str, Any]:
+    """What an approval gives that somebody said yes to."""
+    said = {"Comment": comment or None, "DecidedBy": by}
+    return {
+        "Approved": True,
+        "DecidedAt": decided_at,
+        **{name: value for name, value in said.items() if value is not None},
+    }
 
 
 def _function(given: dict[str, Any]) -> CallFunction:

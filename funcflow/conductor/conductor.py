@@ -14,12 +14,12 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
 from oslo_config import cfg
 
-from funcflow import control, errors, handover, models, packages, states
+from funcflow import control, definitions, errors, handover, models, packages, states
 from funcflow.conductor import (
     catalog,
     consumer,
@@ -32,6 +32,7 @@ from funcflow.conductor import (
     slots,
     sweeper,
 )
+from funcflow.conductor.compositions import assembly, entry, runs
 from funcflow.db import executions
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
@@ -59,7 +60,10 @@ class Conductor(board_base.Listener):
         board: board_base.Board,
         sandbox: sandbox_base.Sandbox,
         store: store_base.Store,
+        known: definitions.Definitions,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        """:param clock: the wall clock that compositions wait by"""
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._conf = conf
         self._database = database
@@ -76,6 +80,10 @@ class Conductor(board_base.Listener):
             lambda execution_id, chunks: database.write(executions.AppendLogs(execution_id, chunks))
         )
         self._consumer = consumer.Consumer(board)
+        limits = inv.Limits(conf.sandbox.result_limit, conf.sandbox.log_limit, ACQUIRE)
+        policy = runner.Policy(
+            conf.conductor.max_attempts, conf.conductor.backoff, conf.conductor.max_backoff
+        )
         self._runner = runner.Runner(
             board=board,
             database=database,
@@ -84,18 +92,40 @@ class Conductor(board_base.Listener):
             ledger=self._ledger,
             flusher=self._flusher,
             consumer=self._consumer,
-            limits=inv.Limits(conf.sandbox.result_limit, conf.sandbox.log_limit, ACQUIRE),
-            policy=runner.Policy(
-                conf.conductor.max_attempts, conf.conductor.backoff, conf.conductor.max_backoff
-            ),
+            limits=limits,
+            policy=policy,
         )
         capacity = conf.conductor.capacity or MOST_RUNS
         weights = {name: float(weight) for name, weight in conf.conductor.weights.items()}
         self._slots = slots.Slots(capacity, weights)
         self._executor = concurrent.futures.ThreadPoolExecutor(capacity, "run")
-        self._dispatcher = dispatcher.Dispatcher(board, self._slots, self._runner, self._executor)
+        self._work = dispatcher.FunctionWork(
+            board, self._runner, self._executor, self._give, self._after
+        )
+        self._functions = dispatcher.Lane(self._slots, self._work.take)
+        times = settings.times_of(conf)
+        self._compositions = assembly.Compositions(
+            assembly.Around(
+                conf=conf,
+                name=self.name,
+                database=database,
+                board=board,
+                definitions=known,
+                catalog=self._catalog,
+                runner=self._runner,
+                runs=runs.Parts(self._catalog, self._pools, self._ledger, limits),
+                policy=policy,
+                slots=self._slots,
+                starved=lambda: self._functions.starved,
+                freed=self._freed,
+                times=times,
+                clock=clock,
+            )
+        )
+        lanes = {"function": self._functions, "composition": self._compositions.keeper.lane}
+        self._dispatcher = dispatcher.Dispatcher(board, lanes)
         self._sweeper = sweeper.Sweeper(
-            board, database, self._runner, self._pools, store, settings.times_of(conf)
+            board, database, self._runner, self._pools, store, times, self._compositions.feeder
         )
 
     # -- life -----------------------------------------------------------------------------
@@ -117,6 +147,8 @@ class Conductor(board_base.Listener):
         self._board.join(board_base.Member(self.name, address, self._slots.capacity))
         if alone:
             self._sweeper.repost(grace=0.0)
+            self._compositions.feeder.repost(grace=0.0)
+        self._compositions.start()
         self._dispatcher.start()
         self._sweeper.start()
 
@@ -124,16 +156,19 @@ class Conductor(board_base.Listener):
         """Take nothing more."""
         self._draining = True
         self._dispatcher.stop()
+        self._compositions.keeper.drain()
 
     def stop(self) -> None:
         """Drain: let calls end for a while, give back the rest, leave."""
         self.drain()
         self._sweeper.stop()
         deadline = time.monotonic() + self._conf.conductor.drain
-        while self._slots.running and time.monotonic() < deadline:
+        while self._busy() and time.monotonic() < deadline:
             time.sleep(0.02)
         self._runner.give_up()
         self._stopping.set()
+        self._work.stop()
+        self._compositions.keeper.stop()
         self._pools.close()
         self._executor.shutdown(wait=True, cancel_futures=True)
         self._flusher.stop()
@@ -155,10 +190,12 @@ class Conductor(board_base.Listener):
         else:
             LOG.warning("board session lost: every claim of this conductor is void")
             self._consumer.void()
+            self._compositions.keeper.void()
         self._dispatcher.wake()
 
     def on_announce(self, topic: str) -> None:
         self._catalog.forget()
+        self._compositions.forget()
 
     # -- hand-over ------------------------------------------------------------------------
 
@@ -171,7 +208,7 @@ class Conductor(board_base.Listener):
         try:
             return self._executor.submit(self._accepted, execution)
         except RuntimeError as exc:
-            self._slots.give(execution.project_id)
+            self._give(execution.project_id)
             raise handover.Full("this conductor is stopping", retry_after=1.0) from exc
 
     def run(self, execution: models.Execution, wait: float) -> models.Execution | None:
@@ -188,6 +225,35 @@ class Conductor(board_base.Listener):
             return self.accept(execution).result(wait)
         except TimeoutError:
             return None
+
+    def accept_composition(self, execution: models.CompositionExecution) -> entry.Waiter:
+        """As :meth:`accept`, for an execution of a composition.
+
+        :raises funcflow.handover.Full: no room here
+        """
+        return self._compositions.entry.accept(execution)
+
+    def start_composition(
+        self, execution: models.CompositionExecution, wait: float
+    ) -> models.CompositionExecution | None:
+        """See :class:`funcflow.handover.Handover`."""
+        return self._compositions.entry.start(execution, wait)
+
+    def _busy(self) -> bool:
+        return bool(self._slots.running or self._compositions.keeper.held())
+
+    def _give(self, project_id: str) -> None:
+        self._slots.give(project_id)
+        self._freed()
+
+    def _freed(self) -> None:
+        """A slot is free, or there is room for another execution of a composition."""
+        self._compositions.freed()
+        self._dispatcher.freed()
+
+    def _after(self, execution: models.Execution) -> None:
+        """A run from the board is over."""
+        self._compositions.ended(execution)
 
     def _take(self, execution: models.Execution) -> None:
         if self._draining or not self._slots.take(execution.project_id):
@@ -207,8 +273,7 @@ class Conductor(board_base.Listener):
                 return started
             return self._runner.run_started(claim, started)
         finally:
-            self._slots.give(execution.project_id)
-            self._dispatcher.freed()
+            self._give(execution.project_id)
 
     def _insert(self, execution: models.Execution, claim: board_base.Claim) -> models.Execution:
         bounds = self._catalog.bounds(execution.function_id, execution.project_id)
@@ -274,6 +339,9 @@ class Conductor(board_base.Listener):
     def cancel(self, execution_id: str) -> None:
         self._runner.cancel(execution_id)
 
+    def nudge(self, execution_id: str, owner: str | None = None) -> None:
+        self._compositions.nudge(execution_id, owner, self.name)
+
     def metrics(self) -> Mapping[str, float]:
         """Gauges and counters of this conductor, by name without prefix."""
         return {
@@ -282,6 +350,7 @@ class Conductor(board_base.Listener):
             "workers": len(self._pools.slots()),
             "cold_starts_total": self._pools.cold_starts,
             "fenced_outcomes_total": self._ledger.fenced,
+            **self._compositions.metrics(),
             **self._sandbox.metrics(),
         }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
 from funcflow import errors
 from funcflow.jobboards import base as board_base
@@ -23,8 +24,14 @@ GATHER = 0.01
 class Consumer:
     """One thread with a list of claims to consume."""
 
-    def __init__(self, board: board_base.Board) -> None:
+    def __init__(
+        self,
+        board: board_base.Board,
+        after: Callable[[list[board_base.Claim]], None] = lambda claims: None,
+    ) -> None:
+        """:param after: called when the jobs of these claims have left the board"""
         self._board = board
+        self._after = after
         self._ready = threading.Condition()
         self._claims: list[board_base.Claim] = []
         self._stopping = False
@@ -62,6 +69,7 @@ class Consumer:
                 batch, self._claims = self._claims[:BATCH], self._claims[BATCH:]
             try:
                 self._board.consume(batch)
+                self._after(batch)
             except errors.FuncflowError as exc:
                 LOG.warning("%d finished jobs stay on the board for now: %s", len(batch), exc)
                 with self._ready:

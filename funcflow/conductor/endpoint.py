@@ -38,6 +38,7 @@ class Endpoint:
             "detach": self._detach,
             "capacity": self._capacity,
             "cancel": self._cancel,
+            "nudge": self._nudge,
         }
         # Control operations may take seconds; they must not hold up hand-overs.
         self._executor = concurrent.futures.ThreadPoolExecutor(4, "control")
@@ -103,6 +104,10 @@ class Endpoint:
             if op == "run":
                 future = self._conductor.accept(codec.execution_in(message["execution"]))
                 future.add_done_callback(lambda done: _answer(connection, number, done, _ran))
+            elif op == "start":
+                execution = codec.composition_execution_in(message["execution"])
+                waiter = self._conductor.accept_composition(execution)
+                waiter.add_done_callback(lambda done: _answer(connection, number, done, _started))
             elif op in self._ops:
                 answer = self._executor.submit(self._ops[op], message)
                 answer.add_done_callback(lambda done: _answer(connection, number, done, _plain))
@@ -127,6 +132,9 @@ class Endpoint:
     def _cancel(self, message: dict[str, Any]) -> None:
         self._conductor.cancel(message["execution_id"])
 
+    def _nudge(self, message: dict[str, Any]) -> None:
+        self._conductor.nudge(message["execution_id"], message["owner"])
+
 
 def _listen(host: str, port: int) -> socket.socket:
     hint = "Set [conductor] host to this machine's own address, and port to a free one, or 0."
@@ -142,6 +150,10 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _ran(value: models.Execution | None) -> Any:
     return None if value is None else codec.execution_out(value)
+
+
+def _started(value: models.CompositionExecution | None) -> Any:
+    return None if value is None else codec.composition_execution_out(value)
 
 
 def _plain(value: Any) -> Any:

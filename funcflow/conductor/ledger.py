@@ -26,27 +26,9 @@ class Ledger:
         self.fenced = 0
 
     def settle(self, invocation: inv.Invocation, outcome: sandbox_base.Outcome) -> models.Execution:
-        execution, lease = invocation.execution, invocation.lease
-        now = time.time()
-        usage = dataclasses.replace(
-            execution.usage,
-            queue=max(0.0, (execution.started_at or now) - execution.created_at),
-            run=outcome.run,
-            cpu=outcome.cpu,
-            memory_peak=outcome.memory_peak,
-            startup=lease.startup if lease else 0.0,
-            worker=lease.worker.id if lease else None,
-            cold=bool(lease and lease.cold),
-        )
-        settled = dataclasses.replace(
-            execution,
-            state=state_of(outcome),
-            output=outcome.value,
-            error=_shown(invocation, outcome.error),
-            usage=usage,
-            finished_at=now,
-            updated_at=now,
-        )
+        execution = invocation.execution
+        settled = settled_of(execution, outcome, invocation.lease)
+        settled = dataclasses.replace(settled, error=_shown(invocation, settled.error))
         if outcome.error is not None and outcome.error.type == "Cancelled":
             raise inv.Fenced(execution.id)  # The row was settled by whoever cancelled.
         if not self.write(settled, invocation.logs.rest()):
@@ -97,6 +79,32 @@ def _shown(
     if definition.revision.project_id == execution.project_id:
         return error
     return dataclasses.replace(error, trace=())
+
+
+def settled_of(
+    execution: models.Execution, outcome: sandbox_base.Outcome, lease: inv.Lease | None
+) -> models.Execution:
+    """The execution as it is after a run that ends now."""
+    now = time.time()
+    usage = dataclasses.replace(
+        execution.usage,
+        queue=max(0.0, (execution.started_at or now) - execution.created_at),
+        run=outcome.run,
+        cpu=outcome.cpu,
+        memory_peak=outcome.memory_peak,
+        startup=lease.startup if lease else 0.0,
+        worker=lease.worker.id if lease else None,
+        cold=bool(lease and lease.cold),
+    )
+    return dataclasses.replace(
+        execution,
+        state=state_of(outcome),
+        output=outcome.value,
+        error=outcome.error,
+        usage=usage,
+        finished_at=now,
+        updated_at=now,
+    )
 
 
 def state_of(outcome: sandbox_base.Outcome) -> states.State:

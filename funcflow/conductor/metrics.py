@@ -23,6 +23,19 @@ KNOWN = {
     "funcflow_conductor_cold_starts_total": "Workers started for a call, or by scaling.",
     "funcflow_conductor_fenced_outcomes_total": "Outcomes refused because a newer claim or a "
     "cancel was first.",
+    "funcflow_conductor_compositions_held": "Executions of compositions held in memory now.",
+    "funcflow_conductor_compositions_capacity": "Executions of compositions that may be held.",
+    "funcflow_conductor_compositions_settled_total": "Executions of compositions that ended here.",
+    "funcflow_conductor_compositions_parked_total": "Times one was parked to wait.",
+    "funcflow_conductor_compositions_taken_over_total": "Times one was gone on with after a "
+    "failed attempt, here or elsewhere.",
+    "funcflow_conductor_compositions_fenced_total": "Appends refused because the execution was "
+    "claimed anew.",
+    "funcflow_conductor_compositions_buried_total": "Executions of compositions made dead letters.",
+    "funcflow_conductor_composition_steps_here_total": "Function tasks of compositions that ran "
+    "where the execution is held.",
+    "funcflow_conductor_composition_steps_sent_total": "Function tasks of compositions that were "
+    "posted as executions of their own.",
     "funcflow_conductor_workers_started_total": "Workers the sandbox started.",
     "funcflow_conductor_workers_failed_total": "Workers that did not come up.",
     "funcflow_conductor_workers_ended_total": "Workers that ended, for whatever reason.",

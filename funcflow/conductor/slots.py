@@ -41,6 +41,11 @@ class Slots:
             self._add(project_id, 1)
             return True
 
+    def force(self, project_id: str) -> None:
+        """Take a slot although there may be none, for what ends at once."""
+        with self._lock:
+            self._add(project_id, 1)
+
     def give(self, project_id: str) -> None:
         """Give a slot back."""
         with self._lock:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from funcflow import errors, models
 from funcflow.conductor import pools, runner
+from funcflow.conductor.compositions import feeder
 from funcflow.db import executions, garbage, tallies
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
@@ -56,6 +57,7 @@ class Sweeper:
         pools: pools.Pools,
         store: store_base.Store,
         times: Times,
+        compositions: feeder.Feeder,
     ) -> None:
         self._board = board
         self._database = database
@@ -63,6 +65,7 @@ class Sweeper:
         self._pools = pools
         self._store = store
         self._times = times
+        self._compositions = compositions
         self._orphans = garbage.Orphans(database)
         self._next_tidy = time.monotonic() + TIDY
         self._stopping = threading.Event()
@@ -80,13 +83,17 @@ class Sweeper:
         next_sweep = 0.0
         pause = LOOK
         while not self._stopping.wait(pause):
-            pause = FEED if self._try(self.feed) else LOOK
+            fed = [self._try(feed) for feed in (self.feed, self._compositions.feed)]
+            pause = FEED if any(fed) else LOOK
             if time.monotonic() >= next_sweep:
                 next_sweep = time.monotonic() + self._times.interval
                 for step in (
                     self.stop_cancelled,
                     self.repost,
+                    self._compositions.repost,
+                    self._compositions.stop_strays,
                     self.expire,
+                    self._compositions.purge,
                     self.purge,
                     self._pools.tick,
                 ):

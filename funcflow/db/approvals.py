@@ -19,7 +19,7 @@ from funcflow.db import composition_rows as rows
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """One task. ``name``: of the state, or of the activity; ``request``: JSON text."""
+    """One task. ``name``: of the state, or of the activity; ``message``: what is asked, short."""
 
     execution_id: str
     command: int
@@ -28,7 +28,7 @@ class Asked:
     #: approval or activity
     kind: str
     name: str
-    request: str
+    message: str
     token: str = dataclasses.field(repr=False)
     asked_at: float
     #: When its time is up; None: never.
@@ -46,7 +46,7 @@ _ASK = bulk.Statement(
     composition_id="text",
     kind="text",
     name="text",
-    request="text",
+    message="text",
     token="text",  # noqa: S106 (a type)
     asked_at="real",
     due_at="real",
@@ -147,6 +147,7 @@ def pending(
     kind: str,
     *,
     name: str | None = None,
+    execution_id: str | None = None,
     limit: int = 1000,
     marker: str | None = None,
 ) -> list[Asked]:
@@ -163,6 +164,12 @@ def pending(
     if name is not None:
         query += " AND a.name = :name"
         asked["name"] = name
+    if execution_id is not None:
+        query += " AND a.execution_id = :of_execution"
+        asked["of_execution"] = execution_id
+    if execution_id is not None:
+        query += " AND a.execution_id = :execution"
+        asked["execution"] = execution_id
     if marker is not None:
         last = _marked(connection, marker)
         query += _AFTER
@@ -172,6 +179,24 @@ def pending(
             "command": last.command,
         }
     return [Asked(**row) for row in connection.execute(sa.text(query + _ORDER), asked).mappings()]
+
+
+_TAKE = (
+    "DELETE FROM approvals WHERE (execution_id, command) IN ("  # noqa: S608
+    "SELECT a.execution_id, a.command FROM approvals AS a"
+    " JOIN composition_executions AS e ON e.id = a.execution_id"
+    " WHERE e.state IN ('queued', 'running', 'waiting') AND a.kind = 'activity'"
+    " AND a.project_id = :project_id AND a.name = :name"
+    f" ORDER BY a.asked_at, a.execution_id, a.command LIMIT 1) RETURNING {', '.join(_COLUMNS)}"
+)
+
+
+def take(connection: sa.Connection, project_id: str, activity: str) -> Asked | None:
+    """Give the oldest task of an activity to one who asks; it is not found any more. To be
+    called in a transaction of its own."""
+    asked = {"project_id": project_id, "name": activity}
+    row = connection.execute(sa.text(_TAKE), asked).mappings().first()
+    return None if row is None else Asked(**row)
 
 
 def find(connection: sa.Connection, execution_id: str, command: int) -> Asked | None:

@@ -56,6 +56,7 @@ __all__ = [
     "queued_among",
     "running_owned_by",
     "signals",
+    "strays",
     "told",
 ]
 
@@ -168,10 +169,8 @@ _INBOX = sa.text(
     " WHERE execution_id = :id ORDER BY number"
 )
 _TOLD = sa.text(
-    "SELECT i.execution_id, i.number, i.text FROM composition_executions AS e"
-    " JOIN composition_inbox AS i ON i.execution_id = e.id AND i.number > e.consumed"
-    " WHERE e.state = 'running' AND e.deliveries > e.consumed AND e.owner = :owner"
-    " ORDER BY i.execution_id, i.number"
+    "SELECT id FROM composition_executions"
+    " WHERE state = 'running' AND deliveries > consumed AND owner = :owner"
 )
 
 
@@ -180,10 +179,10 @@ def inbox(connection: sa.Connection, execution_id: str) -> list[Entry]:
     return [Entry(*row) for row in connection.execute(_INBOX, {"id": execution_id})]
 
 
-def told(connection: sa.Connection, owner: str) -> list[Entry]:
-    """The same of all executions that this conductor incarnation holds. Costs next to nothing
-    while there is nothing."""
-    return [Entry(*row) for row in connection.execute(_TOLD, {"owner": owner})]
+def told(connection: sa.Connection, owner: str) -> list[str]:
+    """Ids of the executions that this conductor incarnation holds whose inbox has entries. Costs
+    next to nothing while there are none."""
+    return list(connection.execute(_TOLD, {"owner": owner}).scalars())
 
 
 _HEARTBEATS = sa.text("SELECT command, at FROM composition_heartbeats WHERE execution_id = :id")
@@ -195,10 +194,14 @@ def heartbeats(connection: sa.Connection, execution_id: str) -> dict[int, float]
     return {row[0]: row[1] for row in found}
 
 
-_DUE = turns.Queues(
-    "composition_executions",
-    "{0}state IN ('queued', 'waiting') AND NOT {0}posted AND {0}wake_at IS NOT NULL",
-    time="wake_at",
+_IS_DUE = "{0}state IN ('queued', 'waiting') AND NOT {0}posted AND {0}wake_at IS NOT NULL"
+_DUE = turns.Queues("composition_executions", _IS_DUE, time="wake_at")
+# Neither EXISTS nor without an order: one look into the index per shard, whatever a planner
+# believes of how many are due.
+_DUE_SHARDS = (
+    "SELECT s.value FROM {} AS s WHERE (SELECT e.wake_at FROM composition_executions AS e"  # noqa: S608
+    f" WHERE {_IS_DUE.format('e.')} AND e.shard = s.value AND e.wake_at <= :now"
+    " ORDER BY e.wake_at LIMIT 1) IS NOT NULL"
 )
 
 
@@ -210,7 +213,9 @@ def due(
 
     Costs what it returns, however many are waiting.
     """
-    chosen = _DUE.next(connection, now, limit, shards)
+    query = sa.text(_DUE_SHARDS.format(keys.numbers(connection)))
+    asked = {"keys": keys.value(connection, list(shards)), "now": now}
+    chosen = _DUE.next(connection, now, limit, connection.execute(query, asked).scalars().all())
     if not chosen:
         return []
     by_id = {row.id: row for row in _light(connection, "id {keys}", chosen)}
@@ -256,6 +261,28 @@ def children(connection: sa.Connection, parent_id: str) -> list[models.Compositi
     """All that the execution started, in order, without payloads."""
     found = connection.execute(_CHILDREN, {"id": parent_id})
     return [rows.to_execution(row) for row in found]
+
+
+_STRAYS = (
+    "SELECT e.id FROM {} AS e LEFT JOIN composition_executions AS p ON p.id = e.parent_id"
+    " WHERE e.parent_id IS NOT NULL AND e.state IN ({})"
+    " AND (p.id IS NULL OR p.state IN ('failed', 'timed_out', 'aborted')) LIMIT :limit"
+)
+_STRAY_FUNCTIONS = sa.text(_STRAYS.format("executions", "'queued', 'running'"))
+_STRAY_CHILDREN = sa.text(
+    _STRAYS.format("composition_executions", "'queued', 'running', 'waiting'")
+)
+
+
+def strays(connection: sa.Connection, limit: int) -> tuple[list[str], list[str]]:
+    """Ids of executions of functions, and of compositions, whose parents ended badly or are
+    gone, so that nobody waits for them: what their parent's conductor died before it stopped
+    them. At most ``limit`` of each."""
+    functions, children = (
+        list(connection.execute(query, {"limit": limit}).scalars())
+        for query in (_STRAY_FUNCTIONS, _STRAY_CHILDREN)
+    )
+    return functions, children
 
 
 _MAP_COUNTS = sa.text(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
+from funcflow import states
 from funcflow.db import bulk, group, lives
 from funcflow.db import composition_rows as rows
 from funcflow.states import CompositionState as State
@@ -48,7 +49,7 @@ _WAKE = lives.Move(
 )
 _TELL = bulk.Statement(
     "UPDATE composition_executions AS e SET deliveries = e.deliveries + v.count"
-    " FROM v WHERE e.id = v.id AND e.state IN ('queued', 'running')"
+    " FROM v WHERE e.id = v.id AND e.state IN ('queued', 'running', 'dead')"
     " RETURNING e.id, e.state, e.owner, e.deliveries",
     id="text",
     count="int",
@@ -94,21 +95,27 @@ class Deliver(rows.Changes[Delivered | None]):
 
 
 def tell(batch: group.Batch) -> None:
-    """Deliver the batch's endings. Called by the group commit at the end of a batch."""
-    deliver(batch, batch.endings, time.time())
+    """Deliver the batch's endings. Called by the group commit at the end of a batch.
+
+    Dead letters are told as well: they may be redriven, and need their answers then.
+    """
+    deliver(batch, batch.endings, time.time(), states.COMPOSITION_OPEN | {State.DEAD})
 
 
 def deliver(
-    batch: group.Batch, letters: Mapping[str, Sequence[str]], now: float
+    batch: group.Batch,
+    letters: Mapping[str, Sequence[str]],
+    now: float,
+    among: Collection[State] = states.COMPOSITION_OPEN,
 ) -> dict[str, Delivered]:
-    """Put texts into inboxes; by id those that are open."""
+    """Put texts into the inboxes of those that are in one of these states; by id."""
     rows.hold(batch)
-    states = rows.states_of(batch, letters)
-    waiting = [key for key, state in states.items() if state == State.WAITING]
-    open_ = [key for key, state in states.items() if state in (State.QUEUED, State.RUNNING)]
+    hear = {key: state for key, state in rows.states_of(batch, letters).items() if state in among}
+    waiting = [key for key, state in hear.items() if state == State.WAITING]
+    others = [key for key, state in hear.items() if state != State.WAITING]
     woken = _WAKE.run(batch, [(key, len(letters[key]), now) for key in waiting])
     told = [(row[0], row[2], *row[5:]) for row in woken.values()]
-    counts = [(key, len(letters[key])) for key in open_]
+    counts = [(key, len(letters[key])) for key in others]
     told += _TELL.run(batch.cursor, batch.dialect, counts)
     source = [
         (key, number, text)

@@ -17,7 +17,7 @@ from funcflow.db import composition_rows as rows
 from funcflow.states import CompositionState as State
 
 #: Signals that one purge deletes at most, but for the first execution's.
-_SIGNALS = 20_000
+_SIGNALS = 5_000
 
 _FORGET = tuple(
     bulk.Statement(f"DELETE FROM {table} AS e USING v WHERE e.execution_id = v.id", id="text")  # noqa: S608

@@ -79,6 +79,8 @@ composition_aliases = sa.Table(
     sa.Index("ix_composition_aliases_project_id", "project_id", "id"),
 )
 
+_DUE = "state IN ('queued', 'waiting') AND NOT posted AND wake_at IS NOT NULL"
+
 #: No foreign keys: an execution outlives its composition. What a step changes (sequence,
 #: updated_at) is in no index, so that PostgreSQL needs to touch none.
 composition_executions = sa.Table(
@@ -134,18 +136,21 @@ composition_executions = sa.Table(
         "parent_command",
     ),
     # Waiting until a time, or queued without a job. Who waits to be told something is not here.
-    where(
-        "ix_composition_executions_due",
-        "state IN ('queued', 'waiting') AND NOT posted AND wake_at IS NOT NULL",
-        "shard",
-        "project_id",
-        "wake_at",
-        "id",
-    ),
+    # The first says whether anything is due, the second who is next.
+    where("ix_composition_executions_wake_at", _DUE, "shard", "wake_at"),
+    where("ix_composition_executions_due", _DUE, "shard", "project_id", "wake_at", "id"),
     where("ix_composition_executions_posted", "posted AND state IN ('queued', 'running')", "shard"),
     where("ix_composition_executions_running", "state = 'running'", "owner"),
     # Held, with entries in the inbox.
     where("ix_composition_executions_told", "state = 'running' AND deliveries > consumed", "owner"),
+    where(
+        "ix_composition_executions_child",
+        "parent_id IS NOT NULL AND state IN ('queued', 'running', 'waiting')",
+        "parent_id",
+    ),
+    # To be counted.
+    where("ix_composition_executions_queued", "state = 'queued'", "project_id"),
+    where("ix_composition_executions_waiting", "state = 'waiting'", "project_id"),
     where("ix_composition_executions_dead", "state = 'dead'", "project_id", "id"),
     where("ix_composition_executions_finished_at", "finished_at IS NOT NULL", "finished_at"),
     postgresql_with={"fillfactor": 70},
@@ -215,7 +220,7 @@ approvals = sa.Table(
     text("composition_id"),
     text("kind"),
     text("name"),
-    text("request"),
+    text("message"),
     text("token"),
     when("asked_at"),
     when("due_at", nullable=True),

@@ -15,6 +15,13 @@ def among(connection: sa.Connection) -> str:
     return "IN (SELECT value FROM json_each(:keys))"
 
 
-def value(connection: sa.Connection, keys: Collection[str]) -> object:
+def numbers(connection: sa.Connection) -> str:
+    """The parameter ``keys``, whole numbers, as a table with the column ``value``."""
+    if connection.dialect.name == "postgresql":
+        return "(SELECT unnest(CAST(:keys AS bigint[])) AS value)"
+    return "json_each(:keys)"
+
+
+def value(connection: sa.Connection, keys: Collection[str] | Collection[int]) -> object:
     """The parameter ``keys``."""
     return list(keys) if connection.dialect.name == "postgresql" else json.dumps(list(keys))

@@ -179,6 +179,11 @@ executions = sa.Table(
         "shard",
         "updated_at",
     ),
+    where(
+        "ix_executions_parent_id",
+        "parent_id IS NOT NULL AND state IN ('queued', 'running')",
+        "parent_id",
+    ),
     where("ix_executions_dead", "state = 'dead'", "project_id", "id"),
     where("ix_executions_finished_at", "finished_at IS NOT NULL", "finished_at"),
 )

@@ -18,17 +18,13 @@ from funcflow import states
 from funcflow.db import bulk
 
 _FIELDS = ("accepted", "queued", "running", "settled", "dead")
-_PLACE = {
-    states.State.QUEUED: "queued",
-    states.State.RUNNING: "running",
-    **dict.fromkeys(states.SETTLED, "settled"),
-    states.State.DEAD: "dead",
+_PLACE: Mapping[str, int] = {
+    state: _FIELDS.index("settled" if state in states.SETTLED else state) for state in states.State
 }
 _COMPOSITION_FIELDS = ("accepted", "queued", "running", "waiting", "settled", "dead")
-_COMPOSITION_PLACE = {
-    **{state: state.value for state in states.COMPOSITION_OPEN},
-    **dict.fromkeys(states.COMPOSITION_SETTLED, "settled"),
-    states.CompositionState.DEAD: "dead",
+_COMPOSITION_PLACE: Mapping[str, int] = {
+    state: _COMPOSITION_FIELDS.index("settled" if state in states.COMPOSITION_SETTLED else state)
+    for state in states.CompositionState
 }
 #: The row that past processes' rows are folded into.
 _FOLDED = ""
@@ -67,9 +63,10 @@ _CALLS = _Table("calls", ("count",), function_id="text", function_version="int")
 class Tally:
     """What one batch adds about executions of one kind."""
 
-    def __init__(self, table: _Table, places: Mapping[Any, str]) -> None:
+    def __init__(self, table: _Table, places: Mapping[str, int]) -> None:
         self._table = table
-        self._places = {state: table.fields.index(field) for state, field in places.items()}
+        #: State to the place of its field.
+        self._places = places
         self._projects: dict[tuple[str], list[int]] = {}
 
     def accept(self, project_id: str, state: str, count: int = 1) -> None:

@@ -15,22 +15,21 @@ import sqlalchemy as sa
 
 class Queues:
     """The rows of ``table`` for which ``condition`` holds: a queue per shard and project, in the
-    order of the column ``time``."""
+    order of the column ``time``. ``{0}`` in the condition stands for the table's alias."""
 
     def __init__(self, table: str, condition: str, time: str) -> None:
-        e_condition = condition.format("e.")
-        condition = condition.format("")
         self._projects = sa.text(
             f"""
             WITH RECURSIVE waiting(project_id) AS (
-              SELECT MIN(project_id) FROM {table} WHERE {condition} AND shard = :shard
+              SELECT CAST('' AS TEXT)
               UNION ALL
-              SELECT (SELECT MIN(e.project_id) FROM {table} AS e WHERE {e_condition}
+              SELECT (SELECT MIN(e.project_id) FROM {table} AS e WHERE {condition.format("e.")}
                       AND e.shard = :shard AND e.project_id > waiting.project_id)
               FROM waiting WHERE waiting.project_id IS NOT NULL
-            ) SELECT project_id FROM waiting WHERE project_id IS NOT NULL
+            ) SELECT project_id FROM waiting WHERE project_id > ''
             """  # noqa: S608
         )
+        condition = condition.format("")
         # Answered from the index alone.
         self._head = sa.text(
             f"SELECT {time}, id FROM {table} WHERE {condition} AND shard = :shard"  # noqa: S608

@@ -84,14 +84,19 @@ class Guard:
         self._deny = tuple(deny)
         self._resolve = resolve or resolve_here
 
-    def addresses(self, host: str, port: int, wait: float) -> list[Address]:
+    def addresses(
+        self, host: str, port: int, wait: float, done: threading.Event | None = None
+    ) -> list[Address]:
         """What may be connected to of what the name stands for, best first.
 
         :param wait: seconds the look-up may take
+        :param done: set by who does not want to wait any longer
         :raises Refused: nothing of it
         :raises Unreachable: the name stands for nothing, or not in time
         """
-        found = [_plain(ipaddress.ip_address(text)) for text in self._look_up(host, port, wait)]
+        found = [
+            _plain(ipaddress.ip_address(text)) for text in self._look_up(host, port, wait, done)
+        ]
         good = [address for address in found if self.objection(address) is None]
         if not good:
             reason = self.objection(found[0])
@@ -115,8 +120,11 @@ class Guard:
                 return "a tunnel"
         return "this machine" if _own(address) else None
 
-    def _look_up(self, host: str, port: int, wait: float) -> Sequence[str]:
-        """The system's resolver cannot be told when to stop, so somebody else waits for it."""
+    def _look_up(
+        self, host: str, port: int, wait: float, done: threading.Event | None
+    ) -> Sequence[str]:
+        """The system's resolver cannot be told when to stop, so another thread waits for it."""
+        done = done or threading.Event()
         found: list[str] = []
         problem: list[OSError] = []
 
@@ -125,16 +133,16 @@ class Guard:
                 found.extend(self._resolve(host, port))
             except OSError as error:
                 problem.append(error)
+            finally:
+                done.set()
 
-        thread = threading.Thread(target=look_up, name="resolve", daemon=True)
-        thread.start()
-        thread.join(wait)
-        if thread.is_alive():
+        threading.Thread(target=look_up, name="resolve", daemon=True).start()
+        if not done.wait(wait):
             raise Unreachable(f"the address of {host} was not found in time")
         if problem or not found:
             said = problem[0].strerror if problem else None
             raise Unreachable(f"{host} has no address: {said or 'none found'}")
-        return found
+        return list(found)
 
 
 def networks(texts: Sequence[str]) -> list[Network]:

@@ -112,6 +112,7 @@ class Call:
         self._bounds = bounds
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
+        self._looking = threading.Event()
         self._cancelled = False
 
     def run(self) -> Response:
@@ -143,6 +144,7 @@ class Call:
         """End the call now."""
         with self._lock:
             self._cancelled = True
+            self._looking.set()
             if self._socket is not None:
                 _shut(self._socket)
 
@@ -157,7 +159,11 @@ class Call:
             sock.close()
 
     def _connect(self, target: _Target, deadline: float) -> socket.socket:
-        addresses = self._guard.addresses(target.host, target.port, _left(deadline))
+        with self._lock:
+            if self._cancelled:
+                raise Cancelled
+            self._looking = threading.Event()
+        addresses = self._guard.addresses(target.host, target.port, _left(deadline), self._looking)
         sock = self._open(addresses, target.port, deadline)
         if target.scheme == "http":
             return sock
@@ -331,10 +337,10 @@ def _told(error: Exception, url: str) -> Exception:
     if isinstance(error, ssl.SSLError):
         said: object = getattr(error, "verify_message", None) or error.reason or error
         return Unreachable(f"{shown(url)}: TLS: {said}")
-    if isinstance(error, OSError):
-        return Unreachable(f"{shown(url)}: {error.strerror or error}")
     if isinstance(error, http.client.IncompleteRead | http.client.RemoteDisconnected):
         return Unreachable(f"{shown(url)}: the answer ended early")
+    if isinstance(error, OSError):
+        return Unreachable(f"{shown(url)}: {error.strerror or error}")
     return Unreachable(f"{shown(url)}: the answer is not HTTP ({type(error).__name__})")
 
 

@@ -11,8 +11,14 @@ import itertools
 from oslo_policy import policy
 
 from funcflow.policies import (
+    activities,
     aliases,
+    approvals,
     base,
+    composition_aliases,
+    composition_executions,
+    composition_versions,
+    compositions,
     dead_letters,
     executions,
     functions,
@@ -31,6 +37,12 @@ MODULES = (
     shares,
     executions,
     dead_letters,
+    compositions,
+    composition_versions,
+    composition_aliases,
+    composition_executions,
+    approvals,
+    activities,
     runtimes,
     workers,
     quotas,

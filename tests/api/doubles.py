@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from funcflow import conf as config
-from funcflow import control, models, services, submit
+from funcflow import control, definitions, histories, models, services, submit
 from funcflow.api.app import Application, make_app
 from funcflow.auth import base as auth_base
 from funcflow.auth.none import NoAuth
@@ -79,6 +79,7 @@ def parts(
     url = config.database_url(conf)
     schema.upgrade(url)
     database, board, submitter = Database(url, patience=0.5), Board(), Submitter(error)
+    known = definitions.Definitions(conf, database, MemoryStore(conf))
     made = services.Services(
         conf=conf,
         database=database,
@@ -87,6 +88,11 @@ def parts(
         auth=auth or NoAuth(conf),
         submitter=submitter,  # type: ignore[arg-type]
         control=Control(error or RuntimeError()),  # type: ignore[arg-type]
+        starter=None,  # type: ignore[arg-type]
+        definitions=known,
+        histories=histories.Histories(database, known),
+        approvals=None,  # type: ignore[arg-type]
+        texts=known.texts,
     )
     return Parts(make_app(made), submitter, board, database)
 

@@ -35,6 +35,11 @@ def test_conservation_is_a_metric(api: Api, hello: str) -> None:
         after["funcflow_executions", state] for state in ("queued", "running", "settled", "dead")
     )
     assert total == after[accepted]
+    of_compositions = sum(
+        after["funcflow_composition_executions", state]
+        for state in ("queued", "running", "waiting", "settled", "dead")
+    )
+    assert of_compositions == after["funcflow_composition_executions_accepted_total", ""]
     assert after["funcflow_conservation_drift", ""] == 0
     assert after["funcflow_database_up", ""] == 1
     assert after["funcflow_board_connected", ""] == 1

@@ -26,6 +26,14 @@ def server() -> Iterator[up.Server]:
 def empty_server(server: up.Server) -> up.Server:
     """The server, without what earlier tests left on it."""
     api = client.Client(transport.DirectTransport(server.url))
+    for composition in api.compositions.list():
+        for alias in api.compositions.aliases(composition["id"]).list():
+            api.compositions.aliases(composition["id"]).delete(alias["name"])
+        api.compositions.delete(composition["id"])
+    for execution in api.composition_executions.list():
+        if execution["status"] == "RUNNING":
+            api.composition_executions.tell(execution["id"], "stop", {})
+        api.composition_executions.delete(execution["id"])
     for execution in api.executions.list():
         api.executions.delete(execution["id"])
     for alias in api.aliases.list():

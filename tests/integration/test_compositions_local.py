@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from tests import webserver
 from tests.waiting import until
+from tests.webserver import Answer
 
 FUNCTIONS = {
     "double.py": "def handler(event, context):\n    print('doubling')\n    return event * 2\n",
@@ -35,14 +37,17 @@ def composition(tmp_path: Path) -> Composition:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(source)
 
-    def run(*words: str, states: dict[str, Any] | None = None) -> subprocess.CompletedProcess[str]:
+    def run(
+        *words: str, states: dict[str, Any] | None = None, said: str = ""
+    ) -> subprocess.CompletedProcess[str]:
+        """``said``: what is typed meanwhile."""
         if states is not None:
             write(tmp_path, states)
         # No server is there to be asked.
         env = {**os.environ, "FUNCFLOW_ENDPOINT": "http://127.0.0.1:9"}
         command = ["funcflow", "composition", *words]
         return subprocess.run(
-            command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=60
+            command, cwd=tmp_path, env=env, input=said, capture_output=True, text=True, timeout=60
         )
 
     return run
@@ -110,13 +115,94 @@ def test_a_function_that_is_not_there_fails_its_state(composition: Composition) 
     assert composition(*LOCAL, states=states).stdout == "1\n"
 
 
-def test_what_needs_a_server_says_so(composition: Composition) -> None:
-    resource = "arn:aws:states:::lambda:invoke.waitForTaskToken"
-    parameters = {"FunctionName": "double", "Payload.$": "$$.Task.Token"}
-    ran = composition(*LOCAL, states={"A": task(resource, Parameters=parameters)})
+TOKEN = {
+    "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+    "Parameters": {"FunctionName": "hello", "Payload": {"name.$": "$$.Task.Token"}},
+}
+
+
+def test_a_person_at_the_terminal_is_asked(composition: Composition) -> None:
+    states = {
+        "A": {**task("funcflow:approval"), "Parameters": {"Message": "May I?"}, "Next": "B"},
+        "B": {**task("x"), **TOKEN},
+    }
+    del states["A"]["End"]
+    ran = composition(*LOCAL, states=states, said="yes\n[1, 2]\n")
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout) == [1, 2]
+    asked = [line for line in ran.stderr.splitlines() if line.startswith("?")]
+    assert asked == ["? A: May I?", "? B: waits for its token"]
+
+
+def test_nobody_at_the_terminal_ends_the_run(composition: Composition) -> None:
+    ran = composition(*LOCAL, states={"A": {**task("x"), **TOKEN}})
     assert ran.returncode == 1
-    assert "State 'A' waits for a task token" in ran.stderr
+    assert "State 'A' waits for somebody" in ran.stderr
     assert "Hint: " in ran.stderr
+
+
+def test_compositions_buckets_and_calls(composition: Composition, tmp_path: Path) -> None:
+    tmp_path.joinpath("data/in").mkdir(parents=True)
+    tmp_path.joinpath("data/in/items.jsonl").write_text('{"name": "Ada"}\n{"name": "Bob"}\n')
+    reader = {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "JSONL"},
+        "Parameters": {"Bucket": "in", "Key": "items.jsonl"},
+    }
+    writer = {
+        "Resource": "arn:aws:states:::s3:putObject",
+        "Parameters": {"Bucket": "out", "Prefix": "greetings"},
+        "WriterConfig": {"Transformation": "COMPACT", "OutputType": "JSONL"},
+    }
+    one = {
+        "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+        "StartAt": "Greet",
+        "States": {"Greet": task("hello")},
+    }
+    each = {"Type": "Map", "ItemReader": reader, "ResultWriter": writer, "ItemProcessor": one}
+    child = {"StartAt": "M", "States": {"M": {**each, "End": True}}}
+    tmp_path.joinpath("child.json").write_text(json.dumps(child))
+    start = {
+        "Resource": "funcflow:composition.sync:2",
+        "Parameters": {"StateMachineArn": "greet", "Input": {}},
+    }
+    with webserver.serving() as server:
+        server.on("/", Answer(200, b"hooray"))
+        call = {"Resource": "funcflow:http", "Parameters": {"ApiEndpoint": server.url("/")}}
+        states = {
+            "A": {**task("x"), **start, "ResultPath": "$.greeted", "Next": "B"},
+            "B": {**task("x"), **call, "ResultSelector": {"body.$": "$.ResponseBody"}},
+        }
+        del states["A"]["End"]
+        given = ("--composition", "greet=child.json", "--buckets", "data")
+        allow = ("--http-allow", "127.0.0.0/8")
+        ran = composition(*LOCAL, *given, *allow, states=states)
+        assert ran.returncode == 0, ran.stderr
+        assert json.loads(ran.stdout) == {"body": "hooray"}
+        refused = composition(*LOCAL, *given)
+        assert "FAILED States.Permissions" in refused.stderr
+        tried = composition("test-state", "c.json", "--state", "B")
+        assert json.loads(tried.stdout)["error"] == "States.Permissions"
+    assert "> A/M[1]/Greet" in ran.stderr
+    (written,) = {path.read_text() for path in tmp_path.glob("data/out/*/*/SUCCEEDED_0.jsonl")}
+    assert [json.loads(line) for line in written.splitlines()] == ["Hello, Ada!", "Hello, Bob!"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--composition", "child.json"), "is not NAME=FILE"),
+        (("--composition", "child=gone.json"), "gone.json"),
+        (("--buckets", "gone"), "gone"),
+        (("--http-allow", "everything"), "not a network"),
+    ],
+)
+def test_options_that_cannot_be(
+    composition: Composition, words: tuple[str, ...], told: str
+) -> None:
+    ran = composition(*LOCAL, *words, states={"A": {"Type": "Succeed"}})
+    assert ran.returncode != 0
+    assert told in ran.stderr
 
 
 def test_ctrl_c_ends_the_run_and_its_functions(composition: Composition, tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""``/v1/dead-letters``: executions the platform gave up on, to be run again or thrown away."""
+"""``/v1/dead-letters``: executions the platform gave up on, to be run again or thrown away.
+
+Of functions and of compositions: ``kind`` tells which.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,14 @@ import webob
 
 from funcflow import errors, models, states
 from funcflow.api import lists, reply
-from funcflow.api.controllers.executions import find, located
+from funcflow.api.controllers import composition_executions as composed
+from funcflow.api.controllers import executions as called
 from funcflow.api.operations import EMPTY, exposed_child, operation, resource
 from funcflow.api.request import Request
-from funcflow.api.schemas import executions as schemas
-from funcflow.db import executions, listing
+from funcflow.api.schemas import common
+from funcflow.api.schemas import dead_letters as schemas
+from funcflow.db import composition_executions, dead_letters, executions, listing
+from funcflow.db.dead_letters import DeadLetter as Row
 from funcflow.services import Services
 
 #: Rows that a purge handles at a time.
@@ -30,13 +36,13 @@ class DeadLetters:
         return DeadLetter(self._services, execution_id), rest
 
     @operation(
-        index, "GET", "dead_letters.list", "List dead letters", {200: schemas.DEAD_PAGE},
+        index, "GET", "dead_letters.list", "List dead letters", {200: schemas.PAGE},
         query=lists.DEAD_LETTERS.query,
     )  # fmt: skip
     def list(self, request: Request) -> webob.Response:
-        asked = lists.DEAD_LETTERS.parse(request, self._services.conf, state=states.State.DEAD)
+        asked = lists.DEAD_LETTERS.parse(request, self._services.conf)
         with self._services.database.read() as connection:
-            page = executions.list_(connection, asked)
+            page = dead_letters.list_(connection, asked)
         return lists.answer(
             request, self._services.conf, "dead_letters", page, schemas.view, lambda row: row.id
         )
@@ -46,15 +52,13 @@ class DeadLetters:
         {200: schemas.PURGED},
     )  # fmt: skip
     def purge(self, request: Request) -> webob.Response:
-        query = listing.Query(
-            project_id=request.asker.project_id, limit=_BATCH, filters={"state": states.State.DEAD}
-        )
+        query = listing.Query(project_id=request.asker.project_id, limit=_BATCH)
         database = self._services.database
         purged = 0
         while True:
             with database.read() as connection:
-                page = executions.list_(connection, query)
-            gone = [database.submit(executions.Discard(id=row.id)) for row in page]
+                page = dead_letters.list_(connection, query)
+            gone = [database.submit(_discard(row)) for row in page]
             purged += sum(future.result() for future in gone)
             if len(page) < _BATCH:
                 return reply.answer({"purged": purged})
@@ -71,7 +75,7 @@ class DeadLetter:
         self.redrive = Redrive(services, execution_id)
 
     @operation(
-        index, "GET", "dead_letters.show", "Show a dead letter", {200: schemas.EXECUTION},
+        index, "GET", "dead_letters.show", "Show a dead letter", {200: schemas.DEAD_LETTER},
         errors=(404,),
     )  # fmt: skip
     def show(self, request: Request) -> webob.Response:
@@ -83,7 +87,7 @@ class DeadLetter:
     )  # fmt: skip
     def delete(self, request: Request) -> webob.Response:
         found = find_dead(self._services, request, self._id)
-        self._services.database.write(executions.Discard(id=found.id))
+        self._services.database.write(_discard(found))
         return reply.nothing()
 
 
@@ -98,20 +102,45 @@ class Redrive:
 
     @operation(
         index, "POST", "dead_letters.redrive", "Queue a dead letter again",
-        {202: schemas.EXECUTION}, errors=(404, 409, 429),
+        {202: schemas.DEAD_LETTER}, errors=(404, 409, 429),
     )  # fmt: skip
     def redrive(self, request: Request) -> webob.Response:
         found = find(self._services, request, self._id)
-        again = self._services.submitter.redrive(request.asker, found.id)
-        return reply.answer(schemas.view(again), 202, located(request, again))
+        if isinstance(found, models.Execution):
+            again = self._services.submitter.redrive(request.asker, found.id)
+            return reply.answer(schemas.view(again), 202, called.located(request, again))
+        if found.state is not states.CompositionState.DEAD:
+            raise errors.Conflict(f"execution {found.id} is not a dead letter", code="not_dead")
+        after = self._services.starter.redrive(found)
+        return reply.answer(schemas.view(after), 202, composed.located(request, after))
 
 
-def find_dead(services: Services, request: Request, execution_id: str) -> models.Execution:
+def find(services: Services, request: Request, execution_id: str) -> Row:
+    """The execution of that id, of a function or of a composition.
+
+    :raises errors.NotFound: none, or of another project
+    """
+    checked = common.checked_id(execution_id)
+    asker = request.asker
+    with services.database.read() as connection:
+        found: Row | None = composition_executions.find(connection, checked)
+    if found is not None and (asker.is_admin or found.project_id == asker.project_id):
+        return found
+    return called.find(services, request, checked)
+
+
+def find_dead(services: Services, request: Request, execution_id: str) -> Row:
     """The dead execution of that id.
 
     :raises errors.NotFound: none, or not dead
     """
     found = find(services, request, execution_id)
-    if found.state is not states.State.DEAD:
+    if found.state not in (states.State.DEAD, states.CompositionState.DEAD):
         raise errors.NotFound(f"Dead letter not found [id={found.id}]")
     return found
+
+
+def _discard(row: Row) -> executions.Discard | composition_executions.Discard:
+    if isinstance(row, models.Execution):
+        return executions.Discard(id=row.id)
+    return composition_executions.Discard(row.id)

@@ -13,7 +13,10 @@ import webob
 
 from funcflow.api import openapi, reply
 from funcflow.api.controllers import (
+    activities,
     aliases,
+    approvals,
+    compositions,
     dead_letters,
     discovery,
     executions,
@@ -21,6 +24,7 @@ from funcflow.api.controllers import (
     health,
     quotas,
     runtimes,
+    task_tokens,
 )
 from funcflow.api.metrics import Metrics
 from funcflow.api.operations import PUBLIC, operation, resource
@@ -52,6 +56,10 @@ class V1(discovery.Version):
         self.aliases = aliases.Aliases(services)
         self.executions = executions.Executions(services, slots)
         self.quotas = quotas.Quotas(services)
+        self.compositions = compositions.Compositions(services, slots)
+        self.approvals = approvals.Approvals(services)
+        self.activities = activities.Activities(services, slots)
+        setattr(self, "task-tokens", task_tokens.TaskTokens(services))
         setattr(self, "dead-letters", dead_letters.DeadLetters(services))
 
 

@@ -70,8 +70,6 @@ EXECUTION = common.shape(
     "Execution",
 )
 PAGE = common.page("executions", EXECUTION)
-DEAD_PAGE = common.page("dead_letters", EXECUTION)
-PURGED = common.shape({"purged": common.INTEGER}, "Purged")
 
 CREATE = fields.Body(
     {

@@ -78,13 +78,18 @@ def _add_options(parser: argparse.ArgumentParser, *, function_required: bool) ->
     parser.add_argument("--function", required=function_required, help="id or name")
     add_version(parser, default=None)
     parser.add_argument("--description", help="what it is for")
+    add_weights(parser, "calls")
+
+
+def add_weights(parser: argparse.ArgumentParser, what: str) -> None:
+    """``--weight``, as often as wanted."""
     parser.add_argument(
         "--weight",
         dest="weights",
         action="append",
         type=_weight,
         metavar="N=SHARE",
-        help="share of the calls (from 0 to 1) for version N; may be repeated",
+        help=f"share of the {what} (from 0 to 1) for version N; may be repeated",
     )
 
 
@@ -101,7 +106,7 @@ def _fields(args: argparse.Namespace) -> dict[str, Any]:
 def _weight(text: str) -> tuple[str, float | None]:
     number, equals, share = text.partition("=")
     try:
-        if not (equals and int(number) > 0 and 0 <= float(share) < 1):
+        if not (equals and int(number) >= 0 and 0 <= float(share) < 1):
             raise ValueError
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not N=SHARE, such as 2=0.1") from None

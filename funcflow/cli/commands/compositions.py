@@ -1,260 +1,101 @@
-"""``composition …``: check, draw and try compositions, all without a server."""
+"""``composition create|list|show|update|delete``: definitions on a server."""
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from funcflow.cli import base, columns, faults
+from funcflow.cli import base, columns
 from funcflow.cli.client import Resource
-from funcflow.cli.commands.invoke import read_input, value_text
-from funcflow.cli.commands.up import add_config
-
-if TYPE_CHECKING:
-    from funcflow.compositions.definition import Definition
-    from funcflow.compositions.problems import Problem
-
-TYPES = ("STANDARD", "EXPRESS")
+from funcflow.cli.commands.composition_files import TYPES, text_of
 
 
-class Validate(base.Lister):
-    """Check a definition: every error and warning at once, each with its place and a hint.
+class Create(base.ShowOne):
+    """Keep a composition on the server, after checking its definition.
 
-    Exit status: 1 if there is an error; warnings alone give 0.
+    A definition with errors is refused, and all of them are told.
     """
 
-    layout = (
-        columns.Column("severity"),
-        columns.Column("place"),
-        columns.Column("pointer"),
-        columns.Column("message"),
-        columns.Column("hint"),
-        columns.Column("code", detail=True),
-        columns.Column("line", detail=True),
-        columns.Column("column", detail=True),
-    )
+    layout = columns.COMPOSITION_ROW
     example = (
-        "funcflow composition validate hello.yaml\nfuncflow composition validate hello.yaml -f json"
+        "funcflow composition create hello --file hello.yaml\n"
+        "funcflow composition create hello --file hello.yaml --type EXPRESS -f value -c id"
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        _add_file(parser)
+        parser.add_argument("name", metavar="NAME")
+        _add_options(parser, file_required=True)
         return parser
 
-    def take_action(self, args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
-        # Programs get all there is.
-        args.long = args.long or args.formatter != "table"
-        return super().take_action(args)
-
-    def rows(self, args: argparse.Namespace) -> Iterable[Resource]:
-        from funcflow.compositions import compile
-
-        self._failed = False
-        for problem in compile.problems(_text(args.file), args.type):
-            self._failed |= problem.severity == "error"
-            yield _row(args.file, problem)
-
-    def run(self, args: argparse.Namespace) -> int:
-        return super().run(args) or int(self._failed)
+    def resource(self, args: argparse.Namespace) -> Resource:
+        return self.client.compositions.create({"name": args.name, **_fields(args)})
 
 
-class Draw(base.Command):
-    """Draw a definition: its states and the ways between them."""
+class List(base.PagedLister):
+    """List compositions."""
 
+    collection = "compositions"
+    layout = columns.COMPOSITION_ROW
+    example = "funcflow composition list --sort name"
+
+
+class Show(base.ShowRef):
+    """Show one composition, its definition last."""
+
+    collection = "compositions"
+    layout = columns.COMPOSITION
     example = (
-        "funcflow composition draw hello.yaml\n"
-        "funcflow composition draw hello.yaml --format svg | rsvg-convert -o hello.png"
+        "funcflow composition show hello\nfuncflow composition show hello -f value -c definition"
     )
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
-        _add_file(parser)
-        parser.add_argument(
-            "--format", choices=("mermaid", "svg"), default="mermaid", help="default: mermaid"
-        )
-        return parser
 
-    def take_action(self, args: argparse.Namespace) -> int:
-        from funcflow.compositions import draw, draw_svg
+class Update(base.ShowOne):
+    """Change a composition: what is not given stays as it is.
 
-        drawn = {"mermaid": draw.mermaid, "svg": draw_svg.svg}[args.format]
-        self.app.stdout.write(drawn(_parsed(self, args)))
-        return 0
-
-
-class TestState(base.Command):
-    """Try one state alone: input in, output and next state out.
-
-    The result is JSON on stdout. A Task runs its function out of --functions, unless --mock or
-    --mock-error says how its work ends. Exit status: 1 if the state fails.
+    Another definition is a new revision; what runs goes on with the one it has.
     """
 
-    __test__ = False  # no test, whatever its name looks like
-    example = (
-        "funcflow composition test-state hello.yaml --state Greet --input '{}' --mock '\"hi\"'\n"
-        "funcflow composition test-state hello.yaml --state Greet --mock-error Busy --inspect"
-    )
+    layout = columns.COMPOSITION_ROW
+    example = "funcflow composition update hello --file hello.yaml"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
-        _add_file(parser)
-        parser.add_argument("--state", required=True, metavar="NAME", help="at any depth")
-        _add_input(parser)
-        parser.add_argument("--variables", metavar="JSON", help="an object: what is assigned")
-        parser.add_argument("--mock", metavar="JSON", help="the result of the state's work")
-        parser.add_argument("--mock-error", metavar="NAME", help="its work fails with this error")
-        parser.add_argument("--mock-cause", metavar="TEXT", help="and with this cause")
-        parser.add_argument("--inspect", action="store_true", help="show every stage of the data")
-        _add_functions(parser)
+        parser.add_argument("ref", metavar="COMPOSITION", help="its id or name")
+        parser.add_argument("--name", help="call it so from now on")
+        _add_options(parser, file_required=False)
         return parser
 
-    def take_action(self, args: argparse.Namespace) -> int:
-        from funcflow.cli import local_trial
-
-        variables = _json("--variables", args.variables, {})
-        if not isinstance(variables, dict):
-            raise faults.ClientError("--variables is no JSON object")
-        answer = local_trial.tried(
-            _parsed(self, args),
-            args,
-            _json("--input", read_input(args.input), {}),
-            variables,
-            self.app.stderr.write,
-        )
-        self.app.stdout.write(f"{json.dumps(answer, ensure_ascii=False, indent=2)}\n")
-        return int(answer["status"] == "FAILED")
+    def resource(self, args: argparse.Namespace) -> Resource:
+        fields = _fields(args)
+        if args.name is not None:
+            fields["name"] = args.name
+        return self.client.compositions.update(args.ref, fields)
 
 
-class RunLocal(base.Command):
-    """Run a composition here and now, without a server, and follow its states.
+class Delete(base.Deleter):
+    """Remove compositions with their versions; what runs goes on to its end."""
 
-    Its output goes to stdout; states as they are entered (>), left (<) and fail (!), and what
-    functions print, to stderr. Functions run in the sandbox of this machine. Exit status: 1 if
-    it failed.
-    """
-
-    example = (
-        "funcflow composition run-local hello.yaml --input '{\"a\": 1}' --functions functions\n"
-        "echo '{\"a\": 1}' | funcflow composition run-local hello.yaml --input - --functions ."
-    )
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
-        _add_file(parser)
-        _add_input(parser)
-        _add_functions(parser)
-        return parser
-
-    def take_action(self, args: argparse.Namespace) -> int:
-        from funcflow.cli import checks, following, local_run
-        from funcflow.cli.local_functions import LocalFunctions
-
-        given = _json("--input", read_input(args.input), {})
-        definition = _parsed(self, args)
-        follower = following.Follower(self.app.stderr.write)
-        conf = checks.configuration(args)
-        with LocalFunctions(args.functions, conf, follower.printed, args.timeout) as functions:
-            ended = local_run.LocalRun(functions, follower.event).run(definition, given)
-        if ended.status == "SUCCEEDED":
-            self.app.stdout.write(value_text(ended.output))
-            return 0
-        cause = f": {ended.cause}" if ended.cause else ""
-        self.note(f"{ended.status} {ended.error or ''}{cause}".rstrip())
-        return 1
+    collection = "compositions"
+    example = "funcflow composition delete hello"
 
 
-def _add_file(parser: argparse.ArgumentParser) -> None:
+def _add_options(parser: argparse.ArgumentParser, *, file_required: bool) -> None:
     parser.add_argument(
-        "file", type=base.existing, metavar="FILE", help="a definition in JSON or YAML"
+        "--file",
+        type=base.existing,
+        required=file_required,
+        metavar="PATH",
+        help="the definition, in JSON or YAML",
     )
-    parser.add_argument("--type", choices=TYPES, default=TYPES[0], help=f"default: {TYPES[0]}")
+    parser.add_argument("--type", choices=TYPES, help=f"default: {TYPES[0]}")
+    parser.add_argument("--description", help="what it is for")
 
 
-def _add_input(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--input", metavar="JSON", help="default: {}; @FILE reads a file, - reads stdin"
-    )
-
-
-def _add_functions(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--functions",
-        type=_folder,
-        metavar="DIR",
-        help="function NAME is NAME.py or NAME.js there, or the folder NAME",
-    )
-    parser.add_argument(
-        "--timeout",
-        type=base.positive,
-        metavar="SECONDS",
-        help="how long one call of a function may take",
-    )
-    add_config(parser)
-
-
-def _folder(text: str) -> Path:
-    path = base.existing(text)
-    if not path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text!r} is no folder")
-    return path
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as exc:
-        raise faults.ClientError(f"cannot read {path}: {exc}") from exc
-
-
-def _parsed(command: base.Command, args: argparse.Namespace) -> Definition:
-    """The definition; its problems are told, and errors among them end the command."""
-    from funcflow.compositions import compile
-
-    text = _text(args.file)
-    found = compile.problems(text, args.type)
-    for problem in found:
-        command.note(f"{problem.severity}: {_place(args.file, problem)}: {_told(problem)}")
-    errors = sum(problem.severity == "error" for problem in found)
-    if errors:
-        count = "an error" if errors == 1 else f"{errors} errors"
-        raise faults.ClientError(
-            f"{args.file} has {count}",
-            hint=f"`funcflow composition validate {args.file}` shows more of each.",
-        )
-    return compile.parse(text, args.type)
-
-
-def _place(path: Path, problem: Problem) -> str:
-    return f"{path}:{problem.line}:{problem.column}" if problem.line is not None else str(path)
-
-
-def _told(problem: Problem) -> str:
-    return problem.message + (f" ({problem.hint})" if problem.hint else "")
-
-
-def _row(path: Path, problem: Problem) -> dict[str, Any]:
-    return {
-        "severity": problem.severity,
-        "place": _place(path, problem),
-        "pointer": problem.pointer,
-        "message": problem.message,
-        "hint": problem.hint,
-        "code": problem.code,
-        "line": problem.line,
-        "column": problem.column,
+def _fields(args: argparse.Namespace) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "definition": None if args.file is None else text_of(args.file),
+        "type": args.type,
+        "description": args.description,
     }
-
-
-def _json(option: str, text: str | None, default: Any) -> Any:
-    if text is None:
-        return default
-    try:
-        return json.loads(text)
-    except ValueError as exc:
-        raise faults.ClientError(
-            f"{option} is not JSON: {exc}", hint="Quote it for the shell."
-        ) from exc
+    return {name: value for name, value in fields.items() if value is not None}

@@ -96,6 +96,10 @@ class Performer(Protocol):
         :raises funcflow.errors.Unavailable: the keeper asks again a little later
         """
 
+    def leave(self, held: Held) -> None:
+        """The execution is not held here any more, and may go on elsewhere: stop what works for
+        it in this process, let go what runs as an execution of its own. Must not block."""
+
     def stop(self) -> None:
         """The conductor ends: give up what runs in threads of its own."""
 
@@ -103,10 +107,13 @@ class Performer(Protocol):
 class Launcher(Protocol):
     """Brings new executions of compositions on their way; the keeper is one."""
 
-    def launch(self, executions: Sequence[models.CompositionExecution]) -> None:
+    def launch(
+        self, executions: Sequence[models.CompositionExecution]
+    ) -> Sequence[models.CompositionExecution]:
         """Make queued executions durable, many in one step, and have them run here or elsewhere.
 
-        Those that are there already (by id) are left alone: doing it again is harmless.
+        Those that are there already (by id) are left alone: doing it again is harmless. Returns
+        them, in order, as they are; one with another id is an older one whose name it is.
 
         :raises funcflow.errors.Unavailable: some may be durable, others not
         """

@@ -23,7 +23,8 @@ from tools.services import identities
 SOURCE = "def main(**rest):\n    print('canary-in-the-log')\n    return 'canary-in-the-result'\n"
 PUBLIC = {
     "discovery.versions", "discovery.version", "health.alive", "health.ready", "metrics.show",
-    "openapi.show",
+    "openapi.show", "approvals.show", "approvals.decide", "task_tokens.success",
+    "task_tokens.failure", "task_tokens.heartbeat",
 }  # fmt: skip
 READS, WRITES, ADMIN = "reads", "writes", "admin"
 
@@ -45,6 +46,8 @@ class Case:
 
 _F = "/v1/functions/{function}"
 _V = f"{_F}/versions/1"
+_C = "/v1/compositions/{composition}"
+_E = f"{_C}/executions/{{run}}"
 _COUNT = {"count": 1}
 #: {placeholders} are filled with each way to name the thing.
 CASES = [
@@ -100,6 +103,44 @@ CASES = [
     Case("dead_letters.show", READS, "GET", "/v1/dead-letters/{dead}"),
     Case("dead_letters.redrive", WRITES, "POST", "/v1/dead-letters/{dead}/redrive", {}),
     Case("dead_letters.delete", WRITES, "DELETE", "/v1/dead-letters/{dead}"),
+    Case("compositions.list", READS, "GET", "/v1/compositions", one=False),
+    Case("compositions.create", WRITES, "POST", "/v1/compositions", {}, one=False),
+    Case("compositions.validate", READS, "POST", "/v1/compositions/validate", {}, one=False),
+    Case("compositions.test_state", WRITES, "POST", "/v1/compositions/test-state", {}, one=False),
+    Case("compositions.show", READS, "GET", _C),
+    Case("compositions.definition", READS, "GET", f"{_C}/definition"),
+    Case("compositions.update", WRITES, "PATCH", _C, {"description": "x"}),
+    Case("compositions.delete", WRITES, "DELETE", _C),
+    Case("composition_versions.list", READS, "GET", f"{_C}/versions"),
+    Case("composition_versions.create", WRITES, "POST", f"{_C}/versions", {}),
+    Case("composition_versions.show", READS, "GET", f"{_C}/versions/1"),
+    Case("composition_versions.update", WRITES, "PATCH", f"{_C}/versions/1", {"description": "x"}),
+    Case("composition_versions.delete", WRITES, "DELETE", f"{_C}/versions/1"),
+    Case("composition_aliases.list", READS, "GET", f"{_C}/aliases"),
+    Case("composition_aliases.create", WRITES, "POST", f"{_C}/aliases",
+         {"name": "mine", "composition_version": 1}),
+    Case("composition_aliases.show", READS, "GET", f"{_C}/aliases/live"),
+    Case("composition_aliases.update", WRITES, "PATCH", f"{_C}/aliases/live",
+         {"description": "x"}),
+    Case("composition_aliases.delete", WRITES, "DELETE", f"{_C}/aliases/live"),
+    Case("composition_executions.list", READS, "GET", f"{_C}/executions"),
+    Case("composition_executions.create", WRITES, "POST", f"{_C}/executions", {}),
+    Case("composition_executions.create", WRITES, "POST", f"{_C}/executions", {"alias": "live"}),
+    *(
+        Case("composition_executions.show", READS, "GET", path)
+        for path in (_E, "/v1/compositions/-/executions/{run}")
+    ),
+    *(
+        Case(f"composition_executions.{part}", READS, "GET", f"{_E}/{part}")
+        for part in ("history", "drawing", "timeline", "approvals")
+    ),
+    *(
+        Case(f"composition_executions.{verb}", WRITES, "POST", f"{_E}/{verb}", {})
+        for verb in ("stop", "pause", "resume", "redrive")
+    ),
+    Case("composition_executions.delete", WRITES, "DELETE", _E),
+    Case("approvals.list", READS, "GET", "/v1/approvals", one=False),
+    Case("activities.take", WRITES, "POST", "/v1/activities/build/task", {}, one=False),
     Case("runtimes.list", READS, "GET", "/v1/runtimes", one=False),
     Case("runtimes.show", READS, "GET", "/v1/runtimes/{runtime}"),
     Case("runtimes.create", ADMIN, "POST", "/v1/runtimes", {"image": "x"}, one=False),
@@ -141,6 +182,7 @@ def world(cloud: identities.Cloud, guarded: up.Server) -> World:
     share = owner("POST", f"/v1/functions/{function}/shares", wish).json["id"]
     hidden = {"image": "funcflow/python3", "name": f"rt-{alias}", "is_public": False}
     runtime = root("POST", "/v1/runtimes", hidden).json["id"]
+    composed = _compose(owner, f"co-{alias}")
     dead = _bury(guarded, a.project, function)
 
     keeper = b.user("reader")
@@ -165,8 +207,24 @@ def world(cloud: identities.Cloud, guarded: up.Server) -> World:
         "share": (share,),
         "runtime": (runtime,),
         "project": (a.project,),
+        **composed,
     }
     return World(askers, names, (execution, dead, a.project, "canary-in-the", runtime))
+
+
+def _compose(owner: openstack.As, name: str) -> dict[str, tuple[str, ...]]:
+    """A composition with a version and an alias, and a run of it that has ended."""
+    state = {"Type": "Pass", "Result": "canary-in-the-result", "End": True}
+    definition = {"StartAt": "Only", "States": {"Only": state}}
+    body = {"name": name, "definition": definition}
+    made = owner("POST", "/v1/compositions", body)
+    assert made.status == 201, made.body
+    path = f"/v1/compositions/{made.json['id']}"
+    assert owner("POST", f"{path}/versions", {}).status == 201
+    alias = {"name": "live", "composition_version": 1}
+    assert owner("POST", f"{path}/aliases", alias).status == 201
+    run = owner("POST", f"{path}/executions", {"sync": True}).json["id"]
+    return {"composition": (made.json["id"], name), "run": (run,)}
 
 
 def _bury(server: up.Server, project: str, function: str) -> str:

@@ -131,6 +131,13 @@ def test_what_does_not_fit_is_said(arguments: dict[str, Any], said: str) -> None
     assert caught.value.error == "States.Runtime"
 
 
+@pytest.mark.parametrize("field", ["Authentication", "InvocationConfig"])
+def test_connections_are_not_there(field: str) -> None:
+    with pytest.raises(Failure, match="Headers") as caught:
+        request(**{field: {"ConnectionArn": "arn:aws:events:eu-west-1:1:connection/a/b"}})
+    assert caught.value.error == "Events.ConnectionResource.ResourceNotFound"
+
+
 # -- answers -----------------------------------------------------------------------------------
 
 

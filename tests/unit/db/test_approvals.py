@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def asked(row: models.CompositionExecution, command: int = 1, **fields: Any) -> 
     defaults: dict[str, Any] = {
         "kind": "approval",
         "name": "Approve",
-        "request": '{"Message": "May I?"}',
+        "message": "May I?",
         "asked_at": NOW,
     }
     return approvals.Asked(
@@ -103,6 +104,7 @@ def test_projects_kinds_and_names_are_kept_apart(database: Database) -> None:
     assert len(pending(database, None)) == 2
     assert pending(database, kind="activity", name="resize") == [(mine.id, 2)]
     assert pending(database, kind="activity", name="other") == []
+    assert pending(database, None, execution_id=theirs.id) == [(theirs.id, 1)]
 
 
 def test_pages(database: Database) -> None:
@@ -156,6 +158,25 @@ def test_nobody_hears_a_decision_about_what_has_ended(database: Database) -> Non
     settle(database, row)
     assert database.write(approvals.Decide(row.id, 1, "{}", NOW)) is None
     assert database.write(approvals.Decide(ids.new(), 1, "{}", NOW)) is None
+
+
+def test_a_task_of_an_activity_is_taken_once(database: Database) -> None:
+    row, over = running(database), running(database)
+    tasks = [asked(row, n, kind="activity", name="resize", asked_at=NOW + n) for n in range(3)]
+    ended = asked(over, kind="activity", name="resize")
+    other = asked(row, 9, kind="activity", name="other")
+    database.write(approvals.Ask((*tasks[::-1], other, ended, asked(row, 10))))
+    settle(database, over)
+
+    def take(_: int = 0) -> approvals.Asked | None:
+        return database.transact(lambda conn: approvals.take(conn, factory.PROJECT, "resize"))
+
+    assert take() == tasks[0]
+    with ThreadPoolExecutor(4) as pool:
+        found = [each for each in pool.map(take, range(8)) if each is not None]
+    assert sorted(each.command for each in found) == [1, 2]
+    assert pending(database, kind="activity") == [(row.id, 9)]
+    assert pending(database) == [(row.id, 10)]
 
 
 def test_what_is_forgotten_takes_its_questions_along(database: Database) -> None:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from funcflow import conf, errors, models
-from funcflow.db import executions, functions, garbage, revisions, versions
+from funcflow import conf, errors, models, references
+from funcflow.db import (
+    composition_executions,
+    compositions,
+    executions,
+    functions,
+    garbage,
+    revisions,
+    versions,
+)
 from funcflow.db.engine import Database
 from funcflow.stores.memory import MemoryStore
-from tests.unit.db import factory
+from tests.unit.db import composition_factory, factory
 
 NOW = 1000.0
 LATER = NOW + garbage.GRACE + 1
@@ -92,3 +100,46 @@ def test_packages_of_refused_functions_go_after_a_while(database: Database) -> N
     assert sorted(store.digests()) == sorted([kept, late])
     with pytest.raises(errors.NotFound):
         store.open(refused)
+
+
+def test_definitions_stay_as_long_as_something_was_made_of_them(database: Database) -> None:
+    made = composition_factory.kept(database)
+    done = composition_factory.settled(database, composition_id=made.id)
+    new = composition_factory.revision(digest="e" * 64)
+    database.transact(lambda c: compositions.new_revision(c, made.id, None, new, now=NOW))
+
+    def collect_definitions(now: float = LATER) -> int:
+        return database.transact(lambda c: garbage.collect_compositions(c, now))
+
+    assert collect_definitions() == 0, "its history is made of it"
+    assert database.write(composition_executions.Discard(done.id))
+    assert collect_definitions(NOW + 1) == 0, "not at once"
+    assert collect_definitions() == 1
+    with database.read() as connection:
+        with pytest.raises(errors.NotFound):
+            compositions.revision(connection, made.id, 1)
+        assert compositions.revision(connection, made.id, 2).number == 2
+    database.transact(lambda c: compositions.delete(c, made.id, None, now=NOW))
+    assert collect_definitions() == 1
+
+
+def test_payloads_stay_as_long_as_their_execution(database: Database) -> None:
+    store = MemoryStore(conf.load())
+    kept, lost = store.put([b"kept"]), store.put([b"lost"])
+    row = composition_factory.settled(database, input=references.to(kept))
+    orphans = garbage.Orphans(database)
+    for moment in (0.0, garbage.GRACE + 1):
+        orphans.sweep(store.digests(), store.delete, moment)
+    assert list(store.digests()) == [kept] != [lost]
+    assert database.write(composition_executions.Discard(row.id))
+    for moment in (0.0, garbage.GRACE + 1):
+        orphans.sweep(store.digests(), store.delete, moment)
+    assert list(store.digests()) == []
+
+
+def test_a_package_that_is_a_payload_as_well_stays(database: Database) -> None:
+    made = factory.kept_function(database, digest="a" * 64)
+    row = composition_factory.queued(database, input=references.to("a" * 64))
+    database.transact(lambda c: functions.delete(c, made.id, None, now=NOW))
+    assert collect(database) == []
+    assert database.write(composition_executions.Remove(row.id))

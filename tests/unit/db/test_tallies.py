@@ -6,10 +6,10 @@ import random
 
 import sqlalchemy as sa
 
-from funcflow.db import executions, tables, tallies
+from funcflow.db import composition_tables, executions, tables, tallies
 from funcflow.db.engine import Database
 from funcflow.states import State
-from tests.unit.db import factory
+from tests.unit.db import composition_factory, factory
 
 NOW = 1000.0
 
@@ -60,6 +60,22 @@ def test_folding_changes_no_sum(database: Database, other: Database) -> None:
         counted = connection.execute(sa.select(sa.func.sum(tables.calls.c.count))).scalar()
     assert sorted(writers) == sorted(["", database.writer])
     assert counted == 5
+
+
+def test_compositions_are_counted_apart(database: Database, other: Database) -> None:
+    for one in (database, other):
+        composition_factory.parked(one)
+        composition_factory.held(one)
+        composition_factory.dead(one)
+    factory.queued(database)
+    before = tallies.Conservation(6, 0, 2, 0, 2, 0, waiting=2)
+    assert composition_factory.conservation(database) == before
+    database.transact(lambda c: tallies.fold(c, database.writer))
+    assert composition_factory.conservation(database) == before
+    assert conservation(database).accepted == 1
+    lost = sa.delete(composition_tables.composition_executions)
+    database.transact(lambda c: c.execute(lost))
+    assert composition_factory.conservation(database).drift == 6
 
 
 def test_whatever_happens_nothing_drifts(database: Database, other: Database) -> None:

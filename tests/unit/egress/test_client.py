@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -222,6 +222,24 @@ def test_a_server_that_drips_is_left_in_time(server: Server, piece: bytes, start
 def test_a_call_can_be_cancelled(server: Server) -> None:
     server.on("/", dripping(b"x", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"))
     call = client().call(Request("GET", server.url("/")), Bounds(seconds=600))
+    cancel(call, lambda: bool(server.asked))
+
+
+def test_a_look_up_can_be_cancelled(server: Server) -> None:
+    asked, over = threading.Event(), threading.Event()
+
+    def never(host: str, port: int) -> list[str]:
+        asked.set()
+        over.wait(60)
+        return []
+
+    call = client(never).call(Request("GET", server.url("/")), Bounds(seconds=600))
+    cancel(call, asked.is_set)
+    over.set()
+
+
+def cancel(call: egress.Call, begun: Callable[[], bool]) -> None:
+    """Cancel a call once it has begun; it must end by that."""
     cancelled = threading.Event()
 
     def run() -> None:
@@ -231,7 +249,7 @@ def test_a_call_can_be_cancelled(server: Server) -> None:
 
     thread = threading.Thread(target=run)
     thread.start()
-    until(lambda: server.asked, what="the request")
+    until(begun, what="the call to begin")
     call.cancel()
     thread.join(30)
     assert cancelled.is_set()

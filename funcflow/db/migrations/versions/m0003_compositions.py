@@ -63,6 +63,10 @@ def upgrade() -> None:
     op.create_index('ix_composition_executions_revision', 'composition_executions', ['composition_id', 'revision'], unique=False)
     op.create_index('ix_composition_executions_running', 'composition_executions', ['owner'], sqlite_where=sa.text("state = 'running'"), postgresql_where=sa.text("state = 'running'"))
     op.create_index('ix_composition_executions_told', 'composition_executions', ['owner'], sqlite_where=sa.text("state = 'running' AND deliveries > consumed"), postgresql_where=sa.text("state = 'running' AND deliveries > consumed"))
+    op.create_index('ix_composition_executions_wake_at', 'composition_executions', ['shard', 'wake_at'], sqlite_where=sa.text("state IN ('queued', 'waiting') AND NOT posted AND wake_at IS NOT NULL"), postgresql_where=sa.text("state IN ('queued', 'waiting') AND NOT posted AND wake_at IS NOT NULL"))
+    op.create_index('ix_composition_executions_child', 'composition_executions', ['parent_id'], sqlite_where=sa.text("parent_id IS NOT NULL AND state IN ('queued', 'running', 'waiting')"), postgresql_where=sa.text("parent_id IS NOT NULL AND state IN ('queued', 'running', 'waiting')"))
+    op.create_index('ix_composition_executions_queued', 'composition_executions', ['project_id'], sqlite_where=sa.text("state = 'queued'"), postgresql_where=sa.text("state = 'queued'"))
+    op.create_index('ix_composition_executions_waiting', 'composition_executions', ['project_id'], sqlite_where=sa.text("state = 'waiting'"), postgresql_where=sa.text("state = 'waiting'"))
     op.create_table('composition_heartbeats',
     sa.Column('execution_id', sa.Text(), nullable=False),
     sa.Column('command', sa.BigInteger(), autoincrement=False, nullable=False),
@@ -157,3 +161,4 @@ def upgrade() -> None:
     )
     op.add_column('executions', sa.Column('parent_id', sa.Text(), nullable=True))
     op.add_column('executions', sa.Column('parent_command', sa.BigInteger(), nullable=True))
+    op.create_index('ix_executions_parent_id', 'executions', ['parent_id'], sqlite_where=sa.text("parent_id IS NOT NULL AND state IN ('queued', 'running')"), postgresql_where=sa.text("parent_id IS NOT NULL AND state IN ('queued', 'running')"))

@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("composition_id", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("request", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
         sa.Column("token", sa.Text(), nullable=False),
         sa.Column("asked_at", sa.Double(), nullable=False),
         sa.Column("due_at", sa.Double(), nullable=True),

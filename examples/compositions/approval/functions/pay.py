@@ -1,0 +1,2 @@
+def handler(event, context):
+    return {"paid": event["amount"], "to": event["who"]}

@@ -1,0 +1,258 @@
+"""``/v1/compositions``: definitions, their revisions, checks and pictures."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from typing import Any
+
+import webob
+
+from funcflow import errors, ids, models
+from funcflow.api import finding, lists, pictures, reply
+from funcflow.api.announce import announce
+from funcflow.api.controllers import (
+    composition_aliases,
+    composition_executions,
+    composition_versions,
+    trials,
+)
+from funcflow.api.operations import EMPTY, TEXT, Media, exposed_child, operation, resource
+from funcflow.api.request import Request
+from funcflow.api.schemas import common
+from funcflow.api.schemas import compositions as schemas
+from funcflow.api.waiting import Slots
+from funcflow.compositions import compile, source
+from funcflow.db import composition_versions as versions
+from funcflow.db import compositions
+from funcflow.services import Services
+
+#: What can be done with what was made.
+_LINKS = {
+    name: {"composition_id": "id"}
+    for name in (
+        "compositions.show", "compositions.update", "compositions.delete",
+        "compositions.definition", "composition_versions.list", "composition_versions.create",
+        "composition_aliases.list", "composition_executions.list",
+        "composition_executions.create",
+    )
+}  # fmt: skip
+_DRAWN = Media(content={"text/plain": TEXT, "image/svg+xml": TEXT})
+_FORMS = ("text", "svg", "mermaid")
+
+
+class Compositions:
+    """The collection."""
+
+    index = resource()
+
+    def __init__(self, services: Services, slots: Slots) -> None:
+        self._services = services
+        self._slots = slots
+        self.validate = Validate()
+        setattr(self, "test-state", trials.TestState(services, slots))
+
+    @exposed_child
+    def _lookup(self, composition_id: str, *rest: str) -> tuple[Composition, tuple[str, ...]]:
+        return Composition(self._services, self._slots, composition_id), rest
+
+    @operation(
+        index, "GET", "compositions.list", "List compositions", {200: schemas.PAGE},
+        query=lists.COMPOSITIONS.query,
+    )  # fmt: skip
+    def list(self, request: Request) -> webob.Response:
+        asked = lists.COMPOSITIONS.parse(request, self._services.conf)
+        with self._services.database.read() as connection:
+            page = compositions.list_(connection, asked)
+        return lists.answer(
+            request, self._services.conf, "compositions", page,
+            lambda row: schemas.view(row, listed=True), lambda row: row.id,
+        )  # fmt: skip
+
+    @operation(
+        index, "POST", "compositions.create", "Create a composition",
+        {201: schemas.COMPOSITION}, body=schemas.CREATE, errors=(409,), links=_LINKS,
+    )  # fmt: skip
+    def create(self, request: Request) -> webob.Response:
+        """400 has every problem of the definition; nothing is kept then."""
+        body = request.body
+        _check_name(body["name"])
+        made_id, now = ids.new(), time.time()
+        made = models.Composition(
+            id=made_id,
+            name=body["name"],
+            description=body.get("description", ""),
+            project_id=request.asker.project_id,
+            revision=models.CompositionRevision(
+                composition_id=made_id,
+                number=1,
+                project_id=request.asker.project_id,
+                created_at=now,
+                **_defined(body["definition"], body.get("type", "STANDARD")),
+            ),
+            created_at=now,
+        )
+        most: int = self._services.conf.limits.max_compositions
+        self._services.database.transact(
+            lambda connection: compositions.create(connection, made, most)
+        )
+        announce(self._services, "compositions")
+        where = f"{request.host_url}/v1/compositions/{made.id}"
+        return reply.answer(schemas.view(made), 201, {"Location": where})
+
+
+class Composition:
+    """One composition, by id or name."""
+
+    index = resource()
+
+    def __init__(self, services: Services, slots: Slots, composition_id: str) -> None:
+        self._services = services
+        self._id = composition_id
+        self.definition = Definition(services, composition_id)
+        self.versions = composition_versions.Versions(services, composition_id)
+        self.aliases = composition_aliases.Aliases(services, composition_id)
+        self.executions = composition_executions.Executions(services, slots, composition_id)
+
+    @operation(
+        index, "GET", "compositions.show", "Show a composition", {200: schemas.COMPOSITION},
+        errors=(404,),
+    )  # fmt: skip
+    def show(self, request: Request) -> webob.Response:
+        return reply.answer(schemas.view(finding.composition(self._services, request, self._id)))
+
+    @operation(
+        index, "PATCH", "compositions.update", "Change some of a composition",
+        {200: schemas.COMPOSITION}, body=schemas.PATCH, errors=(404, 409),
+    )  # fmt: skip
+    def update(self, request: Request) -> webob.Response:
+        """Another definition or type is a new revision; what runs goes on with the one it has."""
+        found = finding.composition(self._services, request, self._id)
+        body = dict(request.body)
+        if body.get("name", "") is None or body.get("definition", "") is None:
+            raise errors.BadRequest("name and definition cannot be null", code="invalid_field")
+        if "name" in body:
+            _check_name(body["name"])
+        revised = self._revised(found, body)
+        description = body["description"] or "" if "description" in body else None
+
+        def write(connection: Any) -> models.Composition:
+            now = time.time()
+            changed = found
+            if revised is not None:
+                changed = compositions.new_revision(
+                    connection, found.id, found.project_id, revised, now=now
+                )
+            if "name" in body or description is not None:
+                changed = compositions.update(
+                    connection, found.id, found.project_id, now=now,
+                    name=body.get("name"), description=description,
+                )  # fmt: skip
+            return changed
+
+        changed = self._services.database.transact(write)
+        announce(self._services, "compositions")
+        return reply.answer(schemas.view(changed))
+
+    def _revised(
+        self, found: models.Composition, body: dict[str, Any]
+    ) -> models.CompositionRevision | None:
+        """The revision that is asked for; None: neither definition nor type is given."""
+        if "definition" not in body and "type" not in body:
+            return None
+        now = found.revision
+        type_ = (body["type"] or "STANDARD") if "type" in body else now.type
+        return models.CompositionRevision(
+            composition_id=found.id,
+            number=now.number + 1,
+            project_id=found.project_id,
+            created_at=time.time(),
+            **_defined(body.get("definition", now.definition), type_),
+        )
+
+    @operation(
+        index, "DELETE", "compositions.delete",
+        "Delete a composition that no alias points to", {204: EMPTY}, errors=(404,),
+    )  # fmt: skip
+    def delete(self, request: Request) -> webob.Response:
+        """With its versions. What runs goes on to its end."""
+        found = finding.composition(self._services, request, self._id)
+        self._services.database.transact(
+            lambda connection: compositions.delete(
+                connection, found.id, found.project_id, now=time.time()
+            )
+        )
+        announce(self._services, "compositions")
+        return reply.nothing()
+
+
+class Definition:
+    """``…/definition``: as it was sent, or as a picture."""
+
+    index = resource()
+
+    def __init__(self, services: Services, composition_id: str) -> None:
+        self._services = services
+        self._id = composition_id
+
+    @operation(
+        index, "GET", "compositions.definition", "Show the definition, or draw it",
+        {200: _DRAWN}, errors=(404,),
+        query={
+            "format": {
+                "type": "string",
+                "enum": list(_FORMS),
+                "description": "text (default): as it was sent.",
+            },
+            "version": {**common.VERSION, "description": "0 (default): latest."},
+        },
+    )  # fmt: skip
+    def show(self, request: Request) -> webob.Response:
+        form = pictures.form(request, _FORMS)
+        found = finding.composition(self._services, request, self._id)
+        number = composition_versions.number_of(request.query.get("version", "0"))
+        revision = found.revision
+        if number != models.LATEST:
+            with self._services.database.read() as connection:
+                revision = versions.get(connection, found.id, number).revision
+        return pictures.definition(revision, found.name, form)
+
+
+class Validate:
+    """``/v1/compositions/validate``"""
+
+    index = resource()
+
+    @operation(
+        index, "POST", "compositions.validate", "Check a definition without keeping it",
+        {200: schemas.CHECKED}, body=schemas.VALIDATE,
+    )  # fmt: skip
+    def validate(self, request: Request) -> webob.Response:
+        body = request.body
+        found = compile.problems(body["definition"], body.get("type", "STANDARD"))
+        return reply.answer(schemas.checked_view(found))
+
+
+def _defined(definition: Any, type_: models.CompositionType) -> dict[str, Any]:
+    """The fields of a revision that follow from what was sent.
+
+    :raises funcflow.compositions.problems.Invalid: with every problem
+    """
+    compile.parse(definition, type_)
+    text = definition
+    if not isinstance(text, str):
+        text = json.dumps(definition, ensure_ascii=False, indent=2)
+        if len(text) > source.MAX_SIZE:
+            text = json.dumps(definition, ensure_ascii=False)
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return {"type": type_, "definition": text, "digest": digest}
+
+
+def _check_name(name: str) -> None:
+    if name in schemas.RESERVED or ids.is_id(name):
+        raise errors.BadRequest(
+            f"a composition cannot be called {name!r}",
+            code="bad_name",
+            hint="Choose a name that is neither an id nor a path of the API's own.",
+        )

@@ -1,0 +1,112 @@
+"""Compositions on the wire, and what is wrong with a definition."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from funcflow import models
+from funcflow.api import fields
+from funcflow.api.schemas import common
+from funcflow.compositions.problems import Problem
+
+#: Longer bodies are refused before they are read whole; definitions have their own limit, in
+#: characters of up to four bytes, which JSON may write as six each.
+MAX_BODY = 8 * 1024 * 1024
+
+#: Names that are path segments of their own.
+RESERVED = ("validate", "test-state")
+NAME = fields.text(
+    80,
+    1,
+    pattern="^[A-Za-z0-9_][A-Za-z0-9_.-]*$",
+    description="Unique in the project: letters, digits, - _ and dots.",
+    examples=["greeting"],
+)
+TYPE = {
+    "type": "string",
+    "enum": ["STANDARD", "EXPRESS"],
+    "description": "STANDARD (default): durable step by step. EXPRESS: in memory, at most five "
+    "minutes, only the outcome is kept.",
+}
+_EXAMPLE = {"StartAt": "Greet", "States": {"Greet": {"Type": "Pass", "End": True}}}
+DEFINITION = {
+    "type": ["object", "string"],
+    "description": "In the Amazon States Language: an object, or text in JSON or YAML.",
+    "examples": [_EXAMPLE],
+}
+
+_SHARED = {
+    "id": common.ID,
+    "name": common.STRING,
+    "description": common.STRING,
+    "type": {"enum": TYPE["enum"]},
+    "revision": common.INTEGER,
+    "digest": common.STRING,
+    "latest_version": common.INTEGER,
+    "count": common.INTEGER,
+    "project_id": common.STRING,
+    "created_at": common.TIME,
+    "updated_at": common.MAYBE_TIME,
+}
+LISTED = common.shape(_SHARED, "CompositionListed")
+COMPOSITION = common.shape(
+    {**_SHARED, "definition": {"type": "string", "description": "As it was sent, as text."}},
+    "Composition",
+)
+PAGE = common.page("compositions", LISTED)
+
+CHECKED = common.shape(
+    {"valid": common.BOOLEAN, "problems": {"type": "array", "items": common.PROBLEM}}, "Checked"
+)
+
+CREATE = fields.Body(
+    {
+        "name": NAME,
+        "definition": DEFINITION,
+        "type": TYPE,
+        "description": common.DESCRIPTION,
+    },
+    required=("name", "definition"),
+    limit=MAX_BODY,
+)
+PATCH = fields.Body(
+    {
+        "name": NAME,
+        "definition": DEFINITION,
+        "type": TYPE,
+        "description": common.DESCRIPTION,
+    },
+    patch=True,
+    limit=MAX_BODY,
+)
+VALIDATE = fields.Body(
+    {"definition": DEFINITION, "type": TYPE}, required=("definition",), limit=MAX_BODY
+)
+
+
+def view(composition: models.Composition, *, listed: bool = False) -> dict[str, Any]:
+    """``listed``: as a row of a list, without the definition."""
+    revision = composition.revision
+    shown = {
+        "id": composition.id,
+        "name": composition.name,
+        "description": composition.description,
+        "type": revision.type,
+        "revision": revision.number,
+        "digest": revision.digest,
+        "latest_version": composition.latest_version,
+        "count": composition.count,
+        "project_id": composition.project_id,
+        "created_at": common.utc(composition.created_at),
+        "updated_at": common.maybe_utc(composition.updated_at),
+    }
+    return shown if listed else {**shown, "definition": revision.definition}
+
+
+def checked_view(problems: Sequence[Problem]) -> dict[str, Any]:
+    return {
+        "valid": all(problem.severity != "error" for problem in problems),
+        "problems": [dataclasses.asdict(problem) for problem in problems],
+    }

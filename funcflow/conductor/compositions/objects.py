@@ -1,0 +1,85 @@
+"""The work that a distributed Map wants of buckets: items read, results written."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from funcflow import errors, models
+from funcflow.buckets import items
+from funcflow.buckets.base import Buckets
+from funcflow.compositions import failures
+from funcflow.compositions.commands import ReadItems, Request, WriteResults
+from funcflow.compositions.events import timestamp
+from funcflow.compositions.failures import Failure
+from funcflow.conductor.compositions import base
+from funcflow.db import composition_executions as db
+from funcflow.db.engine import Database
+
+
+class Objects:
+    """Prepares reading and writing; ``room``: bytes of all items of one reader."""
+
+    def __init__(self, buckets: Buckets, database: Database, room: int) -> None:
+        self._buckets = buckets
+        self._database = database
+        self._room = room
+
+    def __call__(self, held: base.Held, command: Request) -> ObjectWork:
+        return ObjectWork(self._buckets, self._database, self._room, held.row, command)
+
+
+class ObjectWork:
+    """Meets :class:`funcflow.conductor.compositions.background.Work`."""
+
+    def __init__(
+        self,
+        buckets: Buckets,
+        database: Database,
+        room: int,
+        row: models.CompositionExecution,
+        command: Request,
+    ) -> None:
+        self._buckets = buckets
+        self._database = database
+        self._room = room
+        self._row = row
+        self._command = command
+        self._stopped = threading.Event()
+
+    def run(self) -> Any:
+        command, project_id = self._command, self._row.project_id
+        if isinstance(command, ReadItems):
+            stopped = self._stopped.is_set
+            return items.Reading(self._buckets, project_id, self._room, stopped).items(command)
+        assert isinstance(command, WriteResults)
+        try:
+            return items.write(self._buckets, project_id, command, self._about(command))
+        except errors.Unavailable as error:
+            raise Failure(failures.RESULT_WRITER, error.message) from error
+
+    def cancel(self) -> None:
+        self._stopped.set()
+
+    def _about(self, command: WriteResults) -> Callable[[int], Mapping[str, Any]]:
+        """What result files say of each child besides its input and outcome."""
+        if command.writer.transformation != "NONE" or not command.writer.action:
+            return lambda index: {}
+        with self._database.read() as conn:
+            children = db.children(conn, self._row.id)
+        # In order of their commands: after a redrive the later one counts.
+        known = {child.map_index: child for child in children if child.map_run == command.map_run}
+        return lambda index: _about(known[index]) if index in known else {}
+
+
+def _about(child: models.CompositionExecution) -> dict[str, Any]:
+    dates = (("StartDate", child.started_at), ("StopDate", child.finished_at))
+    return {
+        "ExecutionArn": child.id,
+        "Name": child.name,
+        "StateMachineArn": child.composition_id,
+        "InputDetails": {"Included": True},
+        "OutputDetails": {"Included": True},
+        **{name: timestamp(at) for name, at in dates if at is not None},
+    }

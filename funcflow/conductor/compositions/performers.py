@@ -1,0 +1,64 @@
+"""Everything that carries out commands other than functions, made out of the configuration.
+
+Built by the conductor's assembly. Names are those of :func:`base.performer_of`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from oslo_config import cfg
+
+from funcflow import offload, plugins
+from funcflow.composition_targets import CompositionTargets
+from funcflow.compositions.resources import Kind
+from funcflow.conductor.compositions import base
+from funcflow.conductor.compositions.background import Background
+from funcflow.conductor.compositions.children import Children
+from funcflow.conductor.compositions.http_tasks import HttpTasks, bounds_of, client_of
+from funcflow.conductor.compositions.nested import Nested
+from funcflow.conductor.compositions.objects import Objects
+from funcflow.conductor.compositions.offspring import Offspring
+from funcflow.conductor.compositions.people import People
+from funcflow.conductor.compositions.services import Services
+from funcflow.conductor.compositions.waiters import Waiters
+from funcflow.db.engine import Database
+from funcflow.jobboards import base as board_base
+
+#: Calls and transfers at once.
+CALLS: Final = 64
+TRANSFERS: Final = 8
+
+
+def build(
+    conf: cfg.ConfigOpts,
+    database: Database,
+    board: board_base.Board,
+    launcher: base.Launcher,
+    texts: offload.Offload,
+    targets: CompositionTargets,
+    clock: Callable[[], float],
+) -> Mapping[str, base.Performer]:
+    """By name.
+
+    :raises funcflow.errors.ConfigError: networks, certificates or buckets are not as they must be
+    """
+    options = conf.compositions
+    offspring = Offspring(database, launcher, texts, clock, board.shard_of, options.max_depth)
+    buckets = plugins.load("funcflow.buckets", options.buckets)(conf)
+    calls = HttpTasks(client_of(conf), bounds_of(conf))
+    objects = Background(
+        Objects(buckets, database, options.items_limit), Waiters("objects", TRANSFERS)
+    )
+    people = People(database)
+    return {
+        Kind.COMPOSITION.value: Nested(offspring, targets),
+        Kind.HTTP.value: Background(calls, Waiters("http", CALLS)),
+        Kind.APPROVAL.value: people,
+        Kind.ACTIVITY.value: people,
+        Kind.SERVICE.value: Services(),
+        base.CHILD: Children(offspring),
+        base.READER: objects,
+        base.WRITER: objects,
+    }
