@@ -54,6 +54,16 @@ def test_strangers_see_the_public_pages_only(guarded: up.Server) -> None:
         assert sent["www-authenticate"].startswith('Keystone uri="http')
 
 
+def test_who_has_the_token_of_a_task_needs_no_login(
+    guarded: up.Server, team: openstack.Team
+) -> None:
+    """It is the right to answer; one that is none of ours is not there, logged in or not."""
+    for api in (openstack.As(guarded.url), team.api("reader")):
+        assert api("GET", "/v1/approvals/nonsense").code == "no_task"
+        assert api("POST", "/v1/task-tokens/nonsense/success", {}).code == "no_task"
+    assert openstack.As(guarded.url)("GET", "/v1/approvals").status == 401
+
+
 def test_a_token_that_keystone_does_not_know_is_refused(guarded: up.Server) -> None:
     assert openstack.As(guarded.url, "gAAAAAnonsense")("GET", "/v1/functions").status == 401
 
