@@ -2,8 +2,8 @@
 
 Peers: the same worker called directly (the limit), TaskFlow's stock board and conductor on
 the same kind of ZooKeeper, Celery with RabbitMQ; other interpreters of the Amazon States
-Language (put into folders of their own on the first run). All stores sync to disk. The
-processor time of every process that takes part is counted, the load generator's too.
+Language and Mistral, put into folders of their own on the first run. All stores sync to disk.
+The processor time of every process that takes part is counted, the load generator's too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sys
 import time
 
 from benchmarks import compositions as interpreter
-from benchmarks import direct, embedded, measure, spread
+from benchmarks import compositions_service, direct, embedded, measure, spread
 from benchmarks.peers import celery_peer, stock_taskflow
 
 PARTS = ("calls", "cold", "backlog", "compositions")
@@ -63,9 +63,12 @@ def backlog(count: int) -> None:
 
 
 def compositions(_: int) -> None:
-    """The interpreter of compositions, alone and beside others of the same language."""
+    """The interpreter of compositions, alone and beside others of the same language; then
+    compositions through the service, beside Mistral."""
     say(interpreter.alone(1.0))
     say(interpreter.beside_peers(3.0))
+    for text in compositions_service.run():
+        say(text)
 
 
 def main() -> int:

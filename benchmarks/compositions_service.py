@@ -21,7 +21,8 @@ import psycopg
 from benchmarks import embedded, measure, spread
 from benchmarks import http as load
 from benchmarks import workloads as w
-from tools import cluster
+from benchmarks.peers import mistral_peer
+from tools import cluster, environments
 from tools.services import process
 
 CLIENTS = 16
@@ -111,14 +112,20 @@ def runs(service: Service, name: str, made: Composition, steps: int, count: int)
 
 
 def steps(service: Service, count: int) -> str:
-    """Chains of both types; p50 and p99 of a whole run."""
+    """Chains of both types, and Mistral's; p50 and p99 of a whole run."""
     rows = []
     for type_ in ("EXPRESS", "STANDARD"):
         chains = {"100 Pass": (w.chain(100, w.passing), 100), "20 tasks": (w.chain(20, w.kept), 20)}
         for name, (definition, entered) in chains.items():
             made = service.compose(definition, type_)
             rows += runs(service, f"{type_}, {name}", made, entered, count)
-    return measure.table("Chains, synchronous (p50, p99 of a run; the rest of a step)", rows)
+    note, tasks = "", rows[-1]
+    try:
+        rows += mistral_peer.main(max(1, count // 100))
+    except environments.Missing as error:
+        note = f"Mistral is not here: {error}\n"
+    title = "Chains, synchronous (p50, p99 of a run; the rest of a step)"
+    return measure.table(title, rows, tasks) + note
 
 
 def added(service: Service, count: int) -> str:

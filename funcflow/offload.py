@@ -6,8 +6,14 @@ for everything that executions of compositions keep.
 
 from __future__ import annotations
 
+import secrets
+from typing import Final
+
 from funcflow import references
 from funcflow.stores import base as store_base
+
+#: Bytes before the text that make it another one than any other.
+_SALT: Final = 16
 
 
 class Offload:
@@ -28,7 +34,8 @@ class Offload:
         data = text.encode(errors="surrogatepass")
         if len(data) <= self._limit:
             return text
-        return references.to(self._store.put([data]))
+        # Stored once more each time: what stands there already may be garbage being collected.
+        return references.to(self._store.put([secrets.token_bytes(_SALT), data]))
 
     def back(self, text: str) -> str:
         """The text a row's value stands for.
@@ -40,4 +47,4 @@ class Offload:
         if digest is None:
             return text
         with self._store.open(digest) as file:
-            return file.read().decode(errors="surrogatepass")
+            return file.read()[_SALT:].decode(errors="surrogatepass")

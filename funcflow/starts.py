@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from oslo_config import cfg
 
-from funcflow import errors, handover, histories, ids, models, offload, states
+from funcflow import errors, handover, histories, ids, models, offload, queues, states
 from funcflow.composition_targets import CompositionTarget, CompositionTargets
 from funcflow.compositions import signals
 from funcflow.compositions.commands import RunTask
@@ -134,6 +134,7 @@ class Starter:
         self._texts = texts
         self._histories = known
         self._targets = CompositionTargets(database, TARGET_AGE)
+        self._queues = queues.Queues(conf, database, "composition")
         self._stopping = threading.Event()
 
     def start(self, context: models.RequestContext, start: Start) -> Begun:
@@ -276,6 +277,7 @@ class Starter:
     def _post(self, made: models.CompositionExecution, start: Start) -> Begun:
         if not self._board.connected:
             raise errors.Unavailable("the jobboard cannot be reached", retry_after=2.0)
+        self._queues.check(made.project_id)
         room = self._board.depth(made.shard) < self._conf.jobboard.window // 2
         (inserted,) = self._database.write(executions.Insert((made,), room))
         if not inserted.created:

@@ -12,8 +12,8 @@ import time
 
 from oslo_config import cfg
 
-from funcflow import control, errors, handover, ids, models, states, targets
-from funcflow.db import executions, rates, tallies
+from funcflow import control, errors, handover, ids, models, queues, states, targets
+from funcflow.db import executions, rates
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
 from funcflow.quotas import base as quotas
@@ -22,8 +22,6 @@ from funcflow.quotas import base as quotas
 LOOK = 0.1
 #: Seconds a conductor may take to write the row of a call it was handed.
 DURABLE = 5.0
-#: Seconds the number of queued executions is remembered.
-QUEUED_AGE = 0.1
 #: Seconds an idea of what a name means is kept without an announcement.
 TARGET_AGE = 5.0
 
@@ -73,7 +71,7 @@ class Submitter:
         self._control = control
         self._targets = targets.Targets(database, TARGET_AGE)
         self._quotas = quotas.load(conf, database)
-        self._queued: dict[str | None, tuple[float, int]] = {}
+        self._queues = queues.Queues(conf, database, "function")
         self._stopping = threading.Event()
 
     def submit(self, context: models.RequestContext, call: Call) -> Submitted:
@@ -156,7 +154,7 @@ class Submitter:
     def _post(self, execution: models.Execution, call: Call) -> Submitted:
         if not self._board.connected:
             raise errors.Unavailable("the jobboard cannot be reached", retry_after=2.0)
-        self._check_queues(execution.project_id)
+        self._queues.check(execution.project_id)
         room = self._board.depth(execution.shard) < self._conf.jobboard.window // 2
         inserted = self._database.write(executions.Insert(execution, room))
         if not inserted.created:
@@ -253,31 +251,6 @@ class Submitter:
                 f"the project made {limit} calls within a minute, as many as it may",
                 retry_after=wait,
             )
-
-    def _check_queues(self, project_id: str) -> None:
-        conductor = self._conf.conductor
-        for key, most in (
-            (project_id, conductor.max_queued_per_project),
-            (None, conductor.max_queued),
-        ):
-            if self._count_queued(key) >= most:
-                whose = "all projects" if key is None else "the project"
-                raise errors.TooMany(
-                    f"{most} executions of {whose} are waiting already",
-                    code="queue_full",
-                    retry_after=2.0,
-                )
-
-    def _count_queued(self, key: str | None) -> int:
-        """Queued executions, at most a moment old, counting those accepted since."""
-        now = time.monotonic()
-        read_at, count = self._queued.get(key, (-QUEUED_AGE, 0))
-        if now - read_at >= QUEUED_AGE:
-            with self._database.read() as conn:
-                count = tallies.queued(conn, key)
-            read_at = now
-        self._queued[key] = (read_at, count + 1)
-        return count
 
 
 def _ticket(execution: models.Execution) -> board_base.Ticket:

@@ -23,6 +23,7 @@ from funcflow import definitions, deploy, ids, models, states
 from funcflow.cmd import parts
 from funcflow.compositions import signals
 from funcflow.compositions.compile import parse
+from funcflow.conductor import endpoint
 from funcflow.conductor.compositions.entry import ticket_of
 from funcflow.conductor.conductor import Conductor
 from funcflow.db import composition_executions as executions
@@ -82,8 +83,13 @@ class Stage:
 
     # -- what runs ------------------------------------------------------------------------
 
-    def conductor(self, clock: Callable[[], float] = time.time) -> Conductor:
-        """Another conductor on this installation, ended with the stage."""
+    def conductor(
+        self, clock: Callable[[], float] = time.time, door: str | None = None
+    ) -> Conductor:
+        """Another conductor on this installation, ended with the stage.
+
+        :param door: the secret of its hand-over endpoint; None: it has none
+        """
         board = parts.board(self.conf)
         made = Conductor(
             self.conf,
@@ -96,7 +102,12 @@ class Stage:
         )
         fanout = parts.Fanout()
         fanout.listeners.append(made)
-        made.start(fanout, None)
+        address = None
+        if door is not None:
+            opened = endpoint.Endpoint(made, door, "127.0.0.1", 0)
+            self._closing.callback(opened.stop)
+            address = opened.address
+        made.start(fanout, address)
         self.conductors.append(made)
         if self._board is None:
             self._board = board
@@ -182,6 +193,10 @@ class Stage:
         self.database.write(executions.Insert((made,), True))
         self.board.post([ticket_of(made)])
         return made
+
+    def known(self, execution_id: str) -> bool:
+        with self.database.read() as conn:
+            return executions.find(conn, execution_id) is not None
 
     def find(self, execution_id: str) -> models.CompositionExecution:
         with self.database.read() as conn:

@@ -1,7 +1,8 @@
 """``make run``: funcflow's main job, before your eyes.
 
-Starts an embedded server, deploys two examples, runs each on a real text file, shows
-what came out, and keeps serving until Ctrl-C.
+Starts an embedded server, deploys two functions and runs each on a real text file, has a
+composition of others take an order and undo another one, shows what came out, and keeps serving
+until Ctrl-C.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import time
 from pathlib import Path
 
 from funcflow import errors
-from funcflow.cli import client, faults, transport
+from funcflow.cli import client, faults, following, transport
 from funcflow.cmd import up
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,6 +35,12 @@ class Example:
     needs: str | None = None
 
 
+COMPOSITION = "order-saga"
+SAGA = ROOT / "examples/compositions/order-saga"
+ORDERS = (
+    {"item": "lamp", "count": 2, "card": "good", "address": "1 High Street"},
+    {"item": "lamp", "count": 2, "card": "good", "address": ""},
+)
 EXAMPLES = (
     Example("wordcount", "python3", ROOT / "examples/wordcount/main.py", "main.main"),
     Example("readability", "nodejs", ROOT / "examples/readability/index.js", "index.main", "node"),
@@ -42,6 +49,38 @@ EXAMPLES = (
 
 def say(text: str = "") -> None:
     print(text, flush=True)
+
+
+def function(path: Path) -> Example:
+    """The Python module as an example, called like its file."""
+    return Example(path.stem, "python3", path, f"{path.stem}.handler")
+
+
+def compose(api: client.Client) -> None:
+    """Keep the composition and its functions, unless an earlier run did."""
+    for path in sorted(SAGA.glob("functions/*.py")):
+        deploy(api, function(path))
+    for found in api.compositions.list(name=f"eq:{COMPOSITION}"):
+        say(f"  {COMPOSITION} is there already (id {found['id']})")
+        return
+    file = SAGA / "saga.yaml"
+    made = api.compositions.create({"name": COMPOSITION, "definition": file.read_text()})
+    say(f"  created {COMPOSITION} from {file.relative_to(ROOT)} (id {made['id']})")
+
+
+def order(api: client.Client, url: str, what: dict[str, object]) -> None:
+    """Run the composition and show its states as they go."""
+    begun = api.compositions.start(COMPOSITION, {"input": what})
+    say(f"  {COMPOSITION}({json.dumps(what)})")
+    follower = following.Follower(lambda text: say(f"    {text.rstrip()}"))
+    for told in api.composition_executions.follow(begun["id"]):
+        if "type" in told:
+            follower.event("", following.read(told))
+    ended = api.composition_executions.get(begun["id"])
+    said = json.dumps(ended["output"]) if ended["status"] == "SUCCEEDED" else ended["error"]
+    say(f"    {ended['status']} {said}")
+    say(f"    picture  {url}/v1/compositions/-/executions/{begun['id']}/drawing")
+    say(f"    timeline {url}/v1/compositions/-/executions/{begun['id']}/timeline")
 
 
 def deploy(api: client.Client, example: Example) -> None:
@@ -116,6 +155,7 @@ def main() -> int:
             say(
                 """  .venv/bin/funcflow invoke wordcount --input '{"text": "to be or not to be"}'"""
             )
+            say("  .venv/bin/funcflow composition execution list")
             say("Ctrl-C ends it.")
             stop.wait()
             say("funcflow drains and ends")
@@ -135,6 +175,10 @@ def show(url: str) -> int:
             say()
             deploy(api, example)
             run(api, example)
+        say()
+        compose(api)
+        for what in ORDERS:
+            order(api, url, what)
     except faults.ClientError as exc:
         say(f"  failed: {exc}")
         return 1

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from funcflow import answers
 from funcflow.cli import local_nested as nested
 from funcflow.cli.local_people import People, Question
 from funcflow.cli.local_work import Around, Job, NotLocal, job_of
@@ -29,7 +30,7 @@ from funcflow.compositions.failures import Failure
 from funcflow.compositions.resources import Kind, Pattern
 from funcflow.compositions.signals import Signal
 from funcflow.compositions.work import AskHuman, CallFunction, CallService, Poll, StartComposition
-from funcflow.conductor.compositions import background, services
+from funcflow.conductor.compositions import services
 
 #: Functions and calls that run at once.
 CONCURRENCY = 8
@@ -201,7 +202,7 @@ class LocalRun:
         try:
             job = job_of(self._around, command)
         except Failure as failure:
-            self._answer(run, background.failed(self._now(), command, failure))
+            self._answer(run, answers.failed(self._now(), command, failure))
             return
         cancelled = Future[None]()
 
@@ -280,7 +281,7 @@ class LocalRun:
         try:
             about = nested.about(known, asked, run.about, self._now(), DEPTH)
         except Failure as failure:
-            self._answer(run, background.refused(self._now(), command, failure))
+            self._answer(run, answers.refused(self._now(), command, failure))
             return
         name = "/".join(filter(None, (run.name, command.state)))
         waits = asked.wait in (Pattern.SYNC, Pattern.SYNC2)

@@ -10,6 +10,7 @@ from typing import Any
 
 from oslo_config import cfg
 
+from funcflow import answers
 from funcflow.cli import checks, faults, local_functions
 from funcflow.cli.following import Follower
 from funcflow.cli.local_work import NotLocal
@@ -21,8 +22,7 @@ from funcflow.compositions.failures import Failure
 from funcflow.compositions.resources import Pattern
 from funcflow.compositions.signals import Signal
 from funcflow.compositions.work import CallFunction, CallHttp
-from funcflow.conductor.compositions import background
-from funcflow.conductor.compositions.http_tasks import HttpWork, bounds_of, client_of
+from funcflow.http_tasks import HttpWork, bounds_of, client_of
 
 
 def tried(
@@ -105,5 +105,5 @@ def _called(request: RunTask, wanted: CallHttp, conf: cfg.ConfigOpts) -> Signal:
     try:
         work = HttpWork(client_of(conf), wanted, bounds_of(conf))
     except Failure as failure:
-        return background.failed(time.time(), request, failure)
-    return background.answered(request, work, time.time)
+        return answers.failed(time.time(), request, failure)
+    return answers.answered(request, work, time.time)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from funcflow import errors
+from funcflow import answers, errors
 from funcflow.buckets import base as buckets
 from funcflow.buckets import items
 from funcflow.buckets.filesystem import Folder
@@ -22,9 +22,8 @@ from funcflow.compositions.commands import ReadItems, RunTask, WriteResults
 from funcflow.compositions.definition import Definition
 from funcflow.compositions.signals import Signal
 from funcflow.compositions.work import CallFunction, CallHttp
-from funcflow.conductor.compositions import background
-from funcflow.conductor.compositions.http_tasks import HttpWork
 from funcflow.egress import client as egress
+from funcflow.http_tasks import HttpWork
 
 #: Bytes of the items of one reader.
 ROOM = 64 * 1024 * 1024
@@ -109,12 +108,12 @@ class _FunctionJob:
 
 
 class _WorkJob:
-    def __init__(self, command: RunTask | ReadItems | WriteResults, work: background.Work) -> None:
+    def __init__(self, command: RunTask | ReadItems | WriteResults, work: answers.Work) -> None:
         self._command = command
         self._work = work
 
     def answer(self, now: Callable[[], float]) -> Signal:
-        return background.answered(self._command, self._work, now)
+        return answers.answered(self._command, self._work, now)
 
     def cancel(self) -> None:
         self._work.cancel()

@@ -48,6 +48,11 @@ class Elapsed:
         self._stream = stream if stream is not None and stream.isatty() else None
         self._began = time.monotonic()
 
+    @property
+    def shown(self) -> bool:
+        """Whether anybody sees it."""
+        return self._stream is not None
+
     def __call__(self) -> None:
         if self._stream is not None:
             took = units.duration(time.monotonic() - self._began)

@@ -163,6 +163,7 @@ def ended(
 #: Names of failures that AWS's service has.
 NO_COMPOSITION: Final = "StepFunctions.StateMachineDoesNotExistException"
 EXISTS: Final = "StepFunctions.ExecutionAlreadyExistsException"
+LIMIT: Final = "StepFunctions.ExecutionLimitExceededException"
 BAD_NAME: Final = "StepFunctions.InvalidNameException"
 
 _COMPOSITION = re.compile(

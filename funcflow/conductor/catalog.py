@@ -60,7 +60,7 @@ class Catalog:
         """
         limit = self.max_concurrency(function_id)
         if self._quotas is None:
-            return Bounds(limit)
+            return FREE if limit is None else Bounds(limit)
         limits = self._quotas.limits(project_id)
         if limit is None and not limits.of_runs:
             return FREE

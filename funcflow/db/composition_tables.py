@@ -126,8 +126,9 @@ composition_executions = sa.Table(
     when("updated_at"),
     flag("posted"),
     sa.UniqueConstraint("composition_id", "name"),
-    sa.Index("ix_composition_executions_project_id", "project_id", "id"),
-    sa.Index("ix_composition_executions_composition_id", "composition_id", "id"),
+    # Lists show no children of Maps, which may be thousands for each that is shown.
+    where("ix_composition_executions_project_id", "map_run IS NULL", "project_id", "id"),
+    where("ix_composition_executions_composition_id", "map_run IS NULL", "composition_id", "id"),
     sa.Index("ix_composition_executions_revision", "composition_id", "revision"),
     where(
         "ix_composition_executions_parent_id",

@@ -92,6 +92,7 @@ class Orphans:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._seen: dict[str, float] = {}
+        self._last = 0.0
 
     def sweep(
         self,
@@ -105,6 +106,10 @@ class Orphans:
         :raises errors.Unavailable: the database or the store is away
         """
         now = time.monotonic() if now is None else now
+        if now - self._last > GRACE:
+            # After an outage: who stored something before it may be about to refer to it.
+            self._seen = {}
+        self._last = now
         stored = set(digests)
         with self._database.read() as connection:
             orphans = stored.difference(_referenced(connection))

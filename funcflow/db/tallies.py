@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -26,6 +26,8 @@ _COMPOSITION_PLACE: Mapping[str, int] = {
     state: _COMPOSITION_FIELDS.index("settled" if state in states.COMPOSITION_SETTLED else state)
     for state in states.CompositionState
 }
+Kind = Literal["function", "composition"]
+
 #: The row that past processes' rows are folded into.
 _FOLDED = ""
 
@@ -151,9 +153,12 @@ def _conservation(connection: sa.Connection, table: _Table, rows: str) -> Conser
     return Conservation(drift=drift, **sums)
 
 
-def queued(connection: sa.Connection, project_id: str | None = None) -> int:
-    """Executions waiting, of one project or of all."""
-    query = "SELECT COALESCE(SUM(queued), 0) FROM tallies"
+def queued(
+    connection: sa.Connection, project_id: str | None = None, kind: Kind = "function"
+) -> int:
+    """Executions waiting for a conductor, of one project or of all."""
+    table = _TALLIES if kind == "function" else _COMPOSITION_TALLIES
+    query = f"SELECT COALESCE(SUM(queued), 0) FROM {table.name}"  # noqa: S608
     if project_id is None:
         return int(connection.execute(sa.text(query)).scalar_one())
     where = sa.text(query + " WHERE project_id = :project_id")

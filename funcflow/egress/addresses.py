@@ -92,7 +92,8 @@ class Guard:
         :param wait: seconds the look-up may take
         :param done: set by who does not want to wait any longer
         :raises Refused: nothing of it
-        :raises Unreachable: the name stands for nothing, or not in time
+        :raises Unreachable: the name stands for nothing
+        :raises TimeoutError: not in time
         """
         found = [
             _plain(ipaddress.ip_address(text)) for text in self._look_up(host, port, wait, done)
@@ -138,7 +139,7 @@ class Guard:
 
         threading.Thread(target=look_up, name="resolve", daemon=True).start()
         if not done.wait(wait):
-            raise Unreachable(f"the address of {host} was not found in time")
+            raise TimeoutError(f"the address of {host} was not found in time")
         if problem or not found:
             said = problem[0].strerror if problem else None
             raise Unreachable(f"{host} has no address: {said or 'none found'}")

@@ -138,3 +138,12 @@ def test_a_state_of_a_whole_definition(api: Api) -> None:
 def test_what_cannot_be_tried(api: Api, body: dict[str, Any], code: str) -> None:
     answer = api("POST", "/v1/compositions/test-state", body)
     assert (answer.status, answer.code) == (400, code)
+
+
+def test_calls_are_made_to_public_addresses_alone(api: Api) -> None:
+    call = {"ApiEndpoint": f"{api.url}/healthz", "Method": "GET"}
+    state = {"Type": "Task", "Resource": "funcflow:http", "Parameters": call, "End": True}
+    assert tried(api, state)["error"] == "States.Permissions"
+    assert tried(api, {**state, "Parameters": {**call, "Method": "BREW"}})["error"] == (
+        "States.Runtime"
+    )

@@ -16,6 +16,7 @@ import pytest
 from funcflow import models
 from funcflow.compositions import signals
 from funcflow.db import composition_executions as executions
+from funcflow.db import listing, tallies
 from funcflow.states import CompositionState as State
 from tests import conducting, webserver
 from tests.conducting import PROJECT, Stage, machine
@@ -246,6 +247,30 @@ def test_nesting_has_an_end(stage: Stage) -> None:
         row = stage.find(below[0].id)
     assert depths == [0, 1, 2, 3, 4]
     assert "nested 4 deep" in (row.cause or "")
+
+
+def test_what_multiplies_fills_its_queue_and_no_more(tmp_path: Path) -> None:
+    """A composition that starts itself twice would go on until the disk is full."""
+    twice = [machine(start("bomb"), prefix=f"B{n}") for n in range(2)]
+    bomb = machine({"Type": "Parallel", "Branches": twice})
+    options: dict[str, dict[str, Any]] = {
+        "compositions": {"max_depth": 1000, "held": 1},
+        "conductor": {"max_queued_per_project": 20},
+    }
+    with conducting.stage(tmp_path, **options) as small:
+        small.conductor()
+        composition = small.composition(bomb, name="bomb")
+        small.begin(composition)
+
+        def failures() -> list[str | None]:
+            with small.database.read() as conn:
+                rows = executions.list_(conn, listing.Query(project_id=PROJECT))
+            return [row.error for row in rows if row.state is State.FAILED]
+
+        until(lambda: len(failures()) > 3, 60, "the queue to be full")
+        assert set(failures()) == {"StepFunctions.ExecutionLimitExceededException"}
+        with small.database.read() as conn:
+            assert tallies.queued(conn, PROJECT, "composition") <= 22
 
 
 def test_what_is_waited_for_is_stopped_with_who_waits(stage: Stage) -> None:

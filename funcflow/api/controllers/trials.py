@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from typing import Any, Final
 
 import webob
 
-from funcflow import errors, ids, models, outcomes, states, submit
+from funcflow import answers, errors, http_tasks, ids, models, outcomes, states, submit
 from funcflow.api import reply
 from funcflow.api.controllers.workers import find_function
 from funcflow.api.operations import operation, resource
@@ -18,9 +19,10 @@ from funcflow.api.waiting import Slots
 from funcflow.compositions import compile, source, trial
 from funcflow.compositions.commands import RunTask
 from funcflow.compositions.definition import AnyState
+from funcflow.compositions.failures import Failure
 from funcflow.compositions.resources import Pattern
 from funcflow.compositions.signals import Signal, TaskTimedOut
-from funcflow.compositions.work import CallFunction
+from funcflow.compositions.work import CallFunction, CallHttp
 from funcflow.db import aliases
 from funcflow.services import Services
 
@@ -42,7 +44,7 @@ class TestState:
         body=schemas.TRY, errors=(404, 429),
     )  # fmt: skip
     def test(self, request: Request) -> webob.Response:
-        """A Task without a mock runs its function for real."""
+        """A Task without a mock runs its function, or makes its HTTP call, for real."""
         body = request.body
         made = ids.new()
         around = {
@@ -64,6 +66,8 @@ class TestState:
     def _answer(self, request: Request, task: RunTask) -> Signal:
         """Do the work of a task that has no mock."""
         work = task.work
+        if isinstance(work, CallHttp):
+            return self._called(work, task)
         if not isinstance(work, CallFunction) or task.resource.pattern is Pattern.TOKEN:
             raise schemas.bad(
                 f"{task.resource.text} is not done for a trial: say with mock how it ends."
@@ -82,6 +86,18 @@ class TestState:
             f"function {work.name} has not ended in time (execution {ran.id}): say with mock how "
             "it ends."
         )
+
+    def _called(self, work: CallHttp, task: RunTask) -> Signal:
+        conf = self._services.conf
+        bounds = http_tasks.bounds_of(conf)
+        if task.timeout is not None and task.timeout < bounds.seconds:
+            bounds = dataclasses.replace(bounds, seconds=task.timeout)
+        try:
+            call = http_tasks.HttpWork(http_tasks.client_of(conf), work, bounds)
+        except Failure as failure:
+            return answers.failed(time.time(), task, failure)
+        with self._slots.place():
+            return answers.answered(task, call, time.time)
 
     def _call(self, request: Request, work: CallFunction, task: RunTask) -> submit.Call:
         longest: float = self._services.conf.api.sync_wait

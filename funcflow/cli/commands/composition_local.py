@@ -90,9 +90,9 @@ class RunLocal(base.Command):
         follower: Follower,
         stack: contextlib.ExitStack,
     ) -> Around:
+        from funcflow import http_tasks
         from funcflow.cli.local_functions import LocalFunctions
         from funcflow.cli.local_work import Around, LocalBuckets
-        from funcflow.conductor.compositions import http_tasks
 
         allowed = [*conf.compositions.http_allow, *args.http_allow]
         conf.set_override("http_allow", allowed, group="compositions")

@@ -15,6 +15,8 @@ from funcflow.cli.commands.invoke import STILL_RUNNING, value_text
 from funcflow.cli.progress import Elapsed
 
 _POLL = 0.3
+#: Seconds until people are told how long it takes.
+_PATIENCE = 1
 _RUNNING = "RUNNING"
 
 
@@ -64,7 +66,9 @@ class Start(base.Command):
         }
         body = {name: value for name, value in body.items() if value is not None}
         with Elapsed(args.composition, self.app.stderr if args.sync else None) as elapsed:
-            execution = self.client.compositions.start(args.composition, body, wait=args.wait)
+            # People see after a moment that it takes its time.
+            wait = args.wait or (_PATIENCE if elapsed.shown else None)
+            execution = self.client.compositions.start(args.composition, body, wait=wait)
             while args.sync and args.wait is None and execution["status"] == _RUNNING:
                 elapsed()
                 time.sleep(_POLL)

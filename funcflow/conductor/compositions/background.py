@@ -5,52 +5,34 @@ What a command needs is made by ``prepare``; the rest, from threads to answers, 
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
 
-from funcflow.compositions import failures, signals
+from funcflow import answers
 from funcflow.compositions.commands import Request
 from funcflow.compositions.failures import Failure
 from funcflow.compositions.signals import Signal
-from funcflow.compositions.step import INTERNAL
 from funcflow.conductor.compositions import base, waiters
-
-LOG = logging.getLogger(__name__)
-
-
-class Work(Protocol):
-    """One command's work; ``run`` in one thread, ``cancel`` in any."""
-
-    def run(self) -> Any:
-        """The command's output.
-
-        :raises Failure: the command failed; after ``cancel`` anything
-        """
-
-    def cancel(self) -> None:
-        """Let ``run`` end soon."""
 
 
 class Background:
     """Meets :class:`base.Performer`."""
 
     def __init__(
-        self, prepare: Callable[[base.Held, Request], Work], threads: waiters.Waiters
+        self, prepare: Callable[[base.Held, Request], answers.Work], threads: waiters.Waiters
     ) -> None:
         """:param prepare: must not wait; raises Failure if the command cannot be done"""
         self._prepare = prepare
         self._threads = threads
         self._lock = threading.Lock()
-        self._begun: dict[tuple[str, int], Work] = {}
+        self._begun: dict[tuple[str, int], answers.Work] = {}
 
     def perform(self, held: base.Held, commands: Sequence[Request], again: bool) -> None:
         for command in commands:
             try:
                 work = self._prepare(held, command)
             except Failure as failure:
-                held.answer(failed(held.now(), command, failure))
+                held.answer(answers.failed(held.now(), command, failure))
                 continue
             with self._lock:
                 self._begun[held.row.id, command.id] = work
@@ -79,13 +61,13 @@ class Background:
         for work in works:
             work.cancel()
 
-    def _submit(self, held: base.Held, command: Request, work: Work) -> None:
+    def _submit(self, held: base.Held, command: Request, work: answers.Work) -> None:
         key = (held.row.id, command.id)
 
         def job() -> None:
             if self._begun.get(key) is not work:
                 return
-            answer = answered(command, work, held.now)
+            answer = answers.answered(command, work, held.now)
             with self._lock:
                 # Cancelled, or begun anew in a later life of the execution.
                 if self._begun.get(key) is not work:
@@ -94,27 +76,3 @@ class Background:
             held.answer(answer)
 
         self._threads.submit(held.row.project_id, job)
-
-
-def answered(command: Request, work: Work, now: Callable[[], float]) -> Signal:
-    """Do the work and wait for its end: the command's answer."""
-    try:
-        output = work.run()
-    except Failure as failure:
-        return failed(now(), command, failure)
-    except Exception as error:
-        LOG.warning("%s broke", command, exc_info=error)
-        internal = Failure(failures.RUNTIME, f"{INTERNAL} ({type(error).__name__})")
-        return failed(now(), command, internal)
-    return signals.TaskSucceeded(time=now(), id=command.id, output=output)
-
-
-def failed(now: float, command: Request, failure: Failure) -> Signal:
-    """The answer of a command that failed."""
-    return signals.TaskFailed(time=now, id=command.id, error=failure.error, cause=failure.cause)
-
-
-def refused(now: float, command: Request, failure: Failure) -> Signal:
-    """The answer of a command that failed before it could begin."""
-    error, cause = failure.error, failure.cause
-    return signals.TaskFailed(time=now, id=command.id, error=error, cause=cause, refused=True)

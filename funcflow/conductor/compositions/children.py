@@ -5,13 +5,12 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 
-from funcflow import errors, models
+from funcflow import answers, errors, models
 from funcflow.compositions import failures, signals
 from funcflow.compositions.commands import Request, RunChild
 from funcflow.compositions.failures import Failure
 from funcflow.compositions.signals import Signal
 from funcflow.conductor.compositions import base
-from funcflow.conductor.compositions.background import failed
 from funcflow.conductor.compositions.holder import Holder
 from funcflow.conductor.compositions.offspring import Offspring, id_of, outcome_of
 from funcflow.states import CompositionState
@@ -30,7 +29,7 @@ class Children:
         refusal = self._offspring.too_deep(held.row)
         if refusal is not None:
             failure = Failure(failures.RUNTIME, refusal)
-            held.answer(*(failed(held.now(), command, failure) for command in commands))
+            held.answer(*(answers.failed(held.now(), command, failure) for command in commands))
             return
         for first in range(0, len(commands), BATCH):
             batch = commands[first : first + BATCH]
@@ -89,12 +88,12 @@ class Children:
     ) -> Signal:
         if row is None:
             gone = Failure("Funcflow.Gone", "Its execution was removed")
-            return failed(now, command, gone)
+            return answers.failed(now, command, gone)
         if row.state is not CompositionState.SUCCEEDED:
             error, cause = outcome_of(row)
             return signals.TaskFailed(time=now, id=command.id, error=error, cause=cause)
         try:
             output = self._offspring.value(row.output)
         except errors.NotFound as exc:
-            return failed(now, command, Failure("Funcflow.Gone", exc.message))
+            return answers.failed(now, command, Failure("Funcflow.Gone", exc.message))
         return signals.TaskSucceeded(time=now, id=command.id, output=output)

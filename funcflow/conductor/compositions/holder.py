@@ -34,6 +34,8 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds of computing after which others get their turn.
 SLICE: Final = 0.05
+#: Seconds without a step after which an execution makes room for others, if it can.
+STILL: Final = 1.0
 
 _STAY: Final = db.Stay()
 
@@ -86,6 +88,8 @@ class Holder:
         self._entries: collections.deque[Read] = collections.deque()
         self._alarms = Alarms(row.id, owner.timers, owner.database, owner.now, self._ring)
         self._until = 0.0
+        #: When it last took a step.
+        self._moved = time.monotonic()
         self._busy = False
         self._closed = False
 
@@ -234,6 +238,7 @@ class Holder:
         taken = self.progress.advance(signal, self._enough)
         if taken is not None:
             self._journal.add(taken)
+            self._moved = time.monotonic()
 
     def _go_on(self) -> bool:
         """Have done what is new, or leave it to others while draining."""
@@ -297,7 +302,7 @@ class Holder:
             return _STAY
         if self._row.type == "EXPRESS":
             return _STAY
-        progress, crowded = self.progress, self._owner.crowded
+        progress, crowded = self.progress, self._crowded()
         wake = parking.wake_at(
             progress.waiting,
             progress.submitted,
@@ -305,10 +310,15 @@ class Holder:
             self._alarms.beats,
             crowded=crowded,
         )
-        nap = 1.0 if crowded else self._owner.park_after
+        nap = STILL if crowded else self._owner.park_after
         if wake is None or wake < self.now() + nap:
             return _STAY
         return db.Park(None if math.isinf(wake) else wake)
+
+    def _crowded(self) -> bool:
+        """Whether to make room for others. What moves stays: coming back costs a replay."""
+        still = time.monotonic() - self._moved >= STILL
+        return self._owner.draining or (still and self._owner.crowded)
 
     def _leaves(self) -> bool:
         """While draining: can others take it over now without losing anything?"""
@@ -331,7 +341,8 @@ class Holder:
                 try:
                     performer.cancel(self, over.command)
                 except Exception:
-                    LOG.exception("execution %s: %s goes on", self._row.id, over.command)
+                    # Not the command itself: it may hold a token, or what is secret in a payload.
+                    LOG.exception("execution %s: %d goes on", self._row.id, over.command.id)
 
     def _begin_commands(self) -> None:
         groups: dict[str, list[Request]] = {}

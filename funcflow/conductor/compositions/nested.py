@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from funcflow import errors, models, starts
+from funcflow import answers, errors, models, starts
 from funcflow.composition_targets import CompositionTarget, CompositionTargets
 from funcflow.compositions import failures, signals, work
 from funcflow.compositions.commands import Request, RunTask
@@ -18,7 +18,6 @@ from funcflow.compositions.resources import Pattern
 from funcflow.compositions.signals import Signal
 from funcflow.compositions.work import StartComposition
 from funcflow.conductor.compositions import base
-from funcflow.conductor.compositions.background import refused
 from funcflow.conductor.compositions.offspring import STATUSES, Offspring, id_of, outcome_of
 from funcflow.states import COMPOSITION_OPEN, CompositionState
 
@@ -39,7 +38,7 @@ class Nested:
             try:
                 wanted.append((command, self._row(held, command)))
             except Failure as failure:
-                held.answer(refused(held.now(), command, failure))
+                held.answer(answers.refused(held.now(), command, failure))
         if not wanted:
             return
         begun = self._offspring.launch([row for _, row in wanted])
@@ -86,6 +85,10 @@ class Nested:
             traceparent=parent.traceparent,
         )
         target, alias = self._target(context, asked.target)
+        try:
+            self._offspring.check(parent.project_id)
+        except errors.TooMany as exc:
+            raise Failure(work.LIMIT, exc.message) from exc
         waits = asked.wait in _WAITING
         return starts.row(
             target,
@@ -122,7 +125,7 @@ class Nested:
         waits = command.resource.pattern is not Pattern.REQUEST
         if execution.id != wanted.id and not self._same(wanted, execution):
             failure = Failure(work.EXISTS, f"Execution Already Exists: '{execution.id}'")
-            return refused(now, command, failure)
+            return answers.refused(now, command, failure)
         output = work.started(execution.id, timestamp(execution.created_at))
         kind = signals.TaskSubmitted if waits else signals.TaskSucceeded
         return kind(time=now, id=command.id, output=output)

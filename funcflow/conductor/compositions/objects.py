@@ -31,7 +31,7 @@ class Objects:
 
 
 class ObjectWork:
-    """Meets :class:`funcflow.conductor.compositions.background.Work`."""
+    """Meets :class:`funcflow.answers.Work`."""
 
     def __init__(
         self,

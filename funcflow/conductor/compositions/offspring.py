@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, Final
 
-from funcflow import errors, ids, models, offload
+from funcflow import errors, ids, models, offload, queues
 from funcflow.compositions import signals
 from funcflow.compositions.commands import RunChild, RunTask
 from funcflow.conductor.compositions import base
@@ -42,14 +42,17 @@ class Offspring:
         texts: offload.Offload,
         clock: Callable[[], float],
         shard_of: Callable[[str], int],
+        full: queues.Queues,
         max_depth: int,
     ) -> None:
         """
         :param shard_of: the board's shard of a composition, by its id
+        :param full: says when too many executions wait
         :param max_depth: executions that may be nested in each other
         """
         self.launch = launcher.launch
         self.shard_of = shard_of
+        self.check = full.check
         self._database = database
         self._texts = texts
         self._clock = clock

@@ -10,13 +10,14 @@ from typing import Final
 
 from oslo_config import cfg
 
-from funcflow import offload, plugins
+from funcflow import http_tasks, offload, plugins, queues
 from funcflow.composition_targets import CompositionTargets
+from funcflow.compositions.commands import Request, RunTask
 from funcflow.compositions.resources import Kind
+from funcflow.compositions.work import CallHttp
 from funcflow.conductor.compositions import base
 from funcflow.conductor.compositions.background import Background
 from funcflow.conductor.compositions.children import Children
-from funcflow.conductor.compositions.http_tasks import HttpTasks, bounds_of, client_of
 from funcflow.conductor.compositions.nested import Nested
 from funcflow.conductor.compositions.objects import Objects
 from funcflow.conductor.compositions.offspring import Offspring
@@ -45,16 +46,23 @@ def build(
     :raises funcflow.errors.ConfigError: networks, certificates or buckets are not as they must be
     """
     options = conf.compositions
-    offspring = Offspring(database, launcher, texts, clock, board.shard_of, options.max_depth)
+    full = queues.Queues(conf, database, "composition")
+    offspring = Offspring(database, launcher, texts, clock, board.shard_of, full, options.max_depth)
     buckets = plugins.load("funcflow.buckets", options.buckets)(conf)
-    calls = HttpTasks(client_of(conf), bounds_of(conf))
+    client, bounds = http_tasks.client_of(conf), http_tasks.bounds_of(conf)
+
+    def call(held: base.Held, command: Request) -> http_tasks.HttpWork:
+        assert isinstance(command, RunTask)
+        assert isinstance(command.work, CallHttp)
+        return http_tasks.HttpWork(client, command.work, bounds)
+
     objects = Background(
         Objects(buckets, database, options.items_limit), Waiters("objects", TRANSFERS)
     )
     people = People(database)
     return {
         Kind.COMPOSITION.value: Nested(offspring, targets),
-        Kind.HTTP.value: Background(calls, Waiters("http", CALLS)),
+        Kind.HTTP.value: Background(call, Waiters("http", CALLS)),
         Kind.APPROVAL.value: people,
         Kind.ACTIVITY.value: people,
         Kind.SERVICE.value: Services(),

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
-from funcflow.cli.following import Follower
+import pytest
+
+from funcflow.cli.following import Follower, read
 from funcflow.compositions.compile import parse
+from tests.unit.compositions.machines import Maker
 from tests.virtual import World
 
 FUNCTION = """
@@ -75,3 +78,20 @@ def test_what_functions_print_has_their_name() -> None:
     lines: list[str] = []
     Follower(lines.append).printed("work", "one\ntwo\n")
     assert lines == ["          work: one\n", "          work: two\n"]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_history_from_a_server_says_the_same(seed: int) -> None:
+    """Apart from what times lose on the wire."""
+    history = World().run(parse(Maker(seed).definition()), {"n": 1, "items": [1, 2, 3]}).history
+    here: list[str] = []
+    there: list[str] = []
+    one, other = Follower(here.append), Follower(there.append)
+    for event in history:
+        one.event("", event)
+        other.event("", read(event.wire()))
+
+    def said(lines: list[str]) -> list[str]:
+        return [line.split(None, 1)[1].partition(" (")[0] for line in lines]
+
+    assert said(there) == said(here)

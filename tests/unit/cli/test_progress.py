@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 
-from funcflow.cli.progress import ProgressBar
+from funcflow.cli.progress import Elapsed, ProgressBar
 
 
 class _Terminal(io.StringIO):
@@ -25,5 +25,25 @@ def test_progress_is_silent_elsewhere() -> None:
     pipe = io.StringIO()
     with ProgressBar("uploading", pipe) as progress:
         progress(1, 1)
+
+    assert pipe.getvalue() == ""
+
+
+def test_the_time_that_passes_is_told_on_a_terminal_and_wiped() -> None:
+    terminal = _Terminal()
+    with Elapsed("saga", terminal) as elapsed:
+        assert elapsed.shown
+        elapsed()
+
+    assert terminal.getvalue().startswith("\rsaga: running, ")
+    assert terminal.getvalue().endswith("\r\x1b[K")
+
+
+def test_time_passes_in_silence_elsewhere() -> None:
+    pipe = io.StringIO()
+    for stream in (pipe, None):
+        with Elapsed("saga", stream) as elapsed:
+            assert not elapsed.shown
+            elapsed()
 
     assert pipe.getvalue() == ""

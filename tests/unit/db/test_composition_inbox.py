@@ -178,7 +178,7 @@ def test_deliveries_race_with_parking(database: Database, other: Database) -> No
 
 
 def test_processes_that_tell_each_other_do_not_stand_still(
-    database: Database, other: Database
+    database: Database, other: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Both change rows that the other holds: parents of what they end, in any order."""
     families = []
@@ -203,6 +203,7 @@ def test_processes_that_tell_each_other_do_not_stand_still(
 
     calls = [lambda: play(database), lambda: play(other)]
     assert function_factory.at_once(calls, threads=2) == [0, 0]
+    assert "deadlock" not in caplog.text
     for _, _, parent, _ in families:
         assert len(factory.inbox(database, parent.id)) == 6
         assert factory.find(database, parent.id).sequence == 6

@@ -128,11 +128,11 @@ def test_payloads_stay_as_long_as_their_execution(database: Database) -> None:
     kept, lost = store.put([b"kept"]), store.put([b"lost"])
     row = composition_factory.settled(database, input=references.to(kept))
     orphans = garbage.Orphans(database)
-    for moment in (0.0, garbage.GRACE + 1):
+    for moment in (0.0, garbage.GRACE, garbage.GRACE + 1):
         orphans.sweep(store.digests(), store.delete, moment)
     assert list(store.digests()) == [kept] != [lost]
     assert database.write(composition_executions.Discard(row.id))
-    for moment in (0.0, garbage.GRACE + 1):
+    for moment in (LATER, LATER + garbage.GRACE, LATER + garbage.GRACE + 1):
         orphans.sweep(store.digests(), store.delete, moment)
     assert list(store.digests()) == []
 
@@ -143,3 +143,11 @@ def test_a_package_that_is_a_payload_as_well_stays(database: Database) -> None:
     database.transact(lambda c: functions.delete(c, made.id, None, now=NOW))
     assert collect(database) == []
     assert database.write(composition_executions.Remove(row.id))
+
+
+def test_after_an_outage_orphans_are_given_time_anew(database: Database) -> None:
+    store = MemoryStore(conf.load())
+    store.put([b"about to be referred to"])
+    orphans = garbage.Orphans(database)
+    assert orphans.sweep(store.digests(), store.delete, NOW) == 0
+    assert orphans.sweep(store.digests(), store.delete, NOW + 9 * garbage.GRACE) == 0

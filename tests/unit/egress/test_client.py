@@ -219,6 +219,18 @@ def test_a_server_that_drips_is_left_in_time(server: Server, piece: bytes, start
         get(server, "/", Bounds(seconds=0.3))
 
 
+def test_a_name_that_is_not_found_in_time_is_too_slow(server: Server) -> None:
+    over = threading.Event()
+
+    def never(host: str, port: int) -> list[str]:
+        over.wait(60)
+        return []
+
+    with pytest.raises(egress.TooSlow):
+        client(never).call(Request("GET", server.url("/")), Bounds(seconds=0.1)).run()
+    over.set()
+
+
 def test_a_call_can_be_cancelled(server: Server) -> None:
     server.on("/", dripping(b"x", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"))
     call = client().call(Request("GET", server.url("/")), Bounds(seconds=600))

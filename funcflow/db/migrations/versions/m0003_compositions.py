@@ -53,13 +53,13 @@ def upgrade() -> None:
     sa.UniqueConstraint('composition_id', 'name', name='uq_composition_executions_composition_id_name'),
     postgresql_with={'fillfactor': 70}
     )
-    op.create_index('ix_composition_executions_composition_id', 'composition_executions', ['composition_id', 'id'], unique=False)
+    op.create_index('ix_composition_executions_composition_id', 'composition_executions', ['composition_id', 'id'], sqlite_where=sa.text('map_run IS NULL'), postgresql_where=sa.text('map_run IS NULL'))
     op.create_index('ix_composition_executions_dead', 'composition_executions', ['project_id', 'id'], sqlite_where=sa.text("state = 'dead'"), postgresql_where=sa.text("state = 'dead'"))
     op.create_index('ix_composition_executions_due', 'composition_executions', ['shard', 'project_id', 'wake_at', 'id'], sqlite_where=sa.text("state IN ('queued', 'waiting') AND NOT posted AND wake_at IS NOT NULL"), postgresql_where=sa.text("state IN ('queued', 'waiting') AND NOT posted AND wake_at IS NOT NULL"))
     op.create_index('ix_composition_executions_finished_at', 'composition_executions', ['finished_at'], sqlite_where=sa.text('finished_at IS NOT NULL'), postgresql_where=sa.text('finished_at IS NOT NULL'))
     op.create_index('ix_composition_executions_parent_id', 'composition_executions', ['parent_id', 'parent_command'], sqlite_where=sa.text('parent_id IS NOT NULL'), postgresql_where=sa.text('parent_id IS NOT NULL'))
     op.create_index('ix_composition_executions_posted', 'composition_executions', ['shard'], sqlite_where=sa.text("posted AND state IN ('queued', 'running')"), postgresql_where=sa.text("posted AND state IN ('queued', 'running')"))
-    op.create_index('ix_composition_executions_project_id', 'composition_executions', ['project_id', 'id'], unique=False)
+    op.create_index('ix_composition_executions_project_id', 'composition_executions', ['project_id', 'id'], sqlite_where=sa.text('map_run IS NULL'), postgresql_where=sa.text('map_run IS NULL'))
     op.create_index('ix_composition_executions_revision', 'composition_executions', ['composition_id', 'revision'], unique=False)
     op.create_index('ix_composition_executions_running', 'composition_executions', ['owner'], sqlite_where=sa.text("state = 'running'"), postgresql_where=sa.text("state = 'running'"))
     op.create_index('ix_composition_executions_told', 'composition_executions', ['owner'], sqlite_where=sa.text("state = 'running' AND deliveries > consumed"), postgresql_where=sa.text("state = 'running' AND deliveries > consumed"))

@@ -14,12 +14,12 @@ import pytest
 from funcflow import conf
 from funcflow.buckets.filesystem import FilesystemBuckets
 from funcflow.compositions import signals
-from funcflow.compositions.commands import ReadItems, Request, WriteResults
+from funcflow.compositions.commands import ReadItems, Request, RunTask, WriteResults
 from funcflow.compositions.definition import ItemReader, ResultWriter
 from funcflow.compositions.failures import Failure
+from funcflow.compositions.work import CallHttp
 from funcflow.conductor.compositions import base
 from funcflow.conductor.compositions.background import Background
-from funcflow.conductor.compositions.http_tasks import HttpTasks
 from funcflow.conductor.compositions.objects import Objects
 from funcflow.conductor.compositions.waiters import Waiters
 from funcflow.db import composition_executions as db
@@ -27,6 +27,7 @@ from funcflow.db import schema
 from funcflow.db.engine import Database
 from funcflow.egress.addresses import Guard, networks
 from funcflow.egress.client import Bounds, Client
+from funcflow.http_tasks import HttpWork
 from tests import webserver
 from tests.unit.conductor.compositions.held import Held, row, task
 from tests.waiting import until
@@ -41,7 +42,13 @@ def server() -> Iterator[Server]:
 
 def calls(allow: tuple[str, ...] = ("127.0.0.1",), **bounds: Any) -> Background:
     client = Client(Guard(networks(allow)))
-    return Background(HttpTasks(client, Bounds(**bounds)), Waiters("http", 4))
+
+    def prepare(held: base.Held, command: Request) -> HttpWork:
+        assert isinstance(command, RunTask)
+        assert isinstance(command.work, CallHttp)
+        return HttpWork(client, command.work, Bounds(**bounds))
+
+    return Background(prepare, Waiters("http", 4))
 
 
 def call(url: str, number: int = 1, **arguments: Any) -> Request:

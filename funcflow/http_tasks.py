@@ -1,4 +1,6 @@
-"""The work of tasks that are HTTP calls; also of the local driver of the command line.
+"""The work of tasks that are HTTP calls.
+
+Used by the conductor, by the API for trials of states, and by the local driver of the command line.
 
 A call may be made again when its conductor dies before the answer is durable: who is called
 should know requests it has seen (as by an idempotency key in a header).
@@ -12,17 +14,15 @@ from oslo_config import cfg
 
 from funcflow import errors
 from funcflow.compositions import failures, http_call
-from funcflow.compositions.commands import Request, RunTask
 from funcflow.compositions.failures import Failure
 from funcflow.compositions.work import CallHttp
-from funcflow.conductor.compositions import base
 from funcflow.egress import addresses
 from funcflow.egress import client as egress
 from funcflow.egress.addresses import Refused
 
 
 class HttpWork:
-    """One call; meets :class:`funcflow.conductor.compositions.background.Work`."""
+    """One call; meets :class:`funcflow.answers.Work`."""
 
     def __init__(self, client: egress.Client, work: CallHttp, bounds: egress.Bounds) -> None:
         """:raises Failure: States.Runtime, it cannot be sent"""
@@ -48,20 +48,6 @@ class HttpWork:
 
     def cancel(self) -> None:
         self._call.cancel()
-
-
-class HttpTasks:
-    """Prepares the calls of ``Kind.HTTP``."""
-
-    def __init__(self, client: egress.Client, bounds: egress.Bounds) -> None:
-        self._client = client
-        self._bounds = bounds
-
-    def __call__(self, held: base.Held, command: Request) -> HttpWork:
-        """:raises Failure: States.Runtime, it cannot be sent"""
-        assert isinstance(command, RunTask)
-        assert isinstance(command.work, CallHttp)
-        return HttpWork(self._client, command.work, self._bounds)
 
 
 def _unfit(error: errors.FuncflowError) -> Failure:
