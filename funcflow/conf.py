@@ -67,6 +67,17 @@ API = [
     ),
 ]
 
+AUDIT = [
+    cfg.BoolOpt(
+        "enabled",
+        default=False,
+        help="Send a CADF event before and after each operation; where to is said in "
+        "[audit_middleware_notifications] and [oslo_messaging_notifications].",
+    ),
+    cfg.StrOpt("map_file", help="How paths read in events. Default: as delivered."),
+    cfg.ListOpt("ignore_methods", default=[], help="Methods not audited, such as GET, HEAD."),
+]
+
 DATABASE = [
     cfg.StrOpt(
         "url",
@@ -252,13 +263,34 @@ LIMITS = [
     cfg.IntOpt("default_concurrency", default=3, help="Runs at once in one worker (v1 rule)."),
     cfg.IntOpt("max_versions", default=10, help="Versions of one function or composition."),
     cfg.IntOpt("max_kept_workers", default=10, min=0, help="Kept warm of one function at most."),
-    cfg.IntOpt("max_functions", default=1000, help="Functions of one project."),
     cfg.IntOpt("max_compositions", default=1000, help="Compositions of one project."),
+]
+
+#: Their names are those of :class:`funcflow.quotas.base.Limits`.
+QUOTAS = [
+    cfg.StrOpt(
+        "driver",
+        default="database",
+        help="Who knows the limits of single projects: database (the API sets them), or "
+        "keystone (unified limits, see [oslo_limit]).",
+    ),
+    cfg.FloatOpt("cache_time", default=10.0, min=0, help="Seconds limits are remembered."),
+    cfg.IntOpt("functions", default=1000, min=-1, help="Functions of one project. -1: any."),
+    cfg.IntOpt("code_size", default=-1, min=-1, help="Bytes of its packages. -1: any."),
+    cfg.IntOpt("executions", default=-1, min=-1, help="Its running executions. -1: any."),
+    cfg.IntOpt("memory", default=-1, min=-1, help="Bytes of their memory limits. -1: any."),
+    cfg.IntOpt(
+        "invocations_per_minute",
+        default=-1,
+        min=-1,
+        help="Its executions accepted in any 60 seconds. -1: any.",
+    ),
 ]
 
 GROUPS: dict[str, Any] = {
     "DEFAULT": DEFAULT,
     "api": API,
+    "audit": AUDIT,
     "database": DATABASE,
     "store": STORE,
     "jobboard": JOBBOARD,
@@ -267,6 +299,7 @@ GROUPS: dict[str, Any] = {
     "compositions": COMPOSITIONS,
     "kubernetes": options_kubernetes.OPTIONS,
     "limits": LIMITS,
+    "quotas": QUOTAS,
 }
 
 

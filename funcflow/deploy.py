@@ -19,8 +19,9 @@ from typing import Any, BinaryIO, Final, Literal, TypeVar
 from oslo_config import cfg
 
 from funcflow import errors, ids, models, packages
-from funcflow.db import functions, runtimes
+from funcflow.db import functions, runtimes, usage
 from funcflow.db.engine import Database
+from funcflow.quotas import base as quotas
 from funcflow.stores import base as store_base
 
 T = TypeVar("T")
@@ -80,6 +81,7 @@ class _Upload:
 
     code: dict[str, Any]
     digest: str | None
+    size: int
     chunks: Callable[[], Iterable[bytes]]
 
 
@@ -89,6 +91,7 @@ class Deployer:
     def __init__(self, conf: cfg.ConfigOpts, database: Database, store: store_base.Store) -> None:
         self._limits = conf.limits
         self._images: list[str] = conf.api.image_functions
+        self._quotas = quotas.load(conf, database)
         self._package_limits = packages.Limits(size=conf.api.max_package)
         self._database = database
         self._store = store
@@ -162,8 +165,13 @@ class Deployer:
             revision=_merged(blank, wish, runtime, upload),
             created_at=now,
         )
-        most: int = self._limits.max_functions
-        self._database.transact(lambda connection: functions.create(connection, made, most))
+        limits = self._quotas.limits(context.project_id)
+
+        def write(connection: Any) -> None:
+            functions.create(connection, made, limits.functions)
+            self._check_code(connection, made.project_id, limits)
+
+        self._database.transact(write)
         self._keep(upload)
         return made
 
@@ -179,6 +187,7 @@ class Deployer:
         runtime = None if wish.runtime is KEEP else self._runtime(context, wish.runtime)
         upload = self._upload(wish, current.revision, runtime)
         name, description = _pick(wish.name, None), _pick(wish.description, None)
+        limits = self._quotas.limits(current.project_id)
 
         def write(connection: Any) -> models.Function:
             now = time.time()
@@ -189,6 +198,7 @@ class Deployer:
                 made = functions.new_revision(
                     connection, made.id, made.project_id, revision, now=now
                 )
+                self._check_code(connection, made.project_id, limits)
             if name is not None or description is not None:
                 made = functions.update(
                     connection, made.id, made.project_id, now=now,
@@ -199,6 +209,20 @@ class Deployer:
         changed = self._database.transact(write)
         self._keep(upload)
         return changed
+
+    def _check_code(self, connection: Any, project_id: str, limits: quotas.Limits) -> None:
+        """In the transaction that adds code, which is undone if that is too much.
+
+        :raises quotas.QuotaExceeded: the project's packages are more than they may be
+        """
+        if limits.code_size < 0:
+            return
+        have = usage.locked_code_size(connection, project_id)
+        if have > limits.code_size:
+            raise quotas.QuotaExceeded(
+                f"the project's packages would be {have} bytes, more than its "
+                f"{limits.code_size} allowed"
+            )
 
     def _runtime(self, context: models.RequestContext, reference: str) -> models.Runtime:
         with self._database.read() as connection:
@@ -254,7 +278,7 @@ class Deployer:
     ) -> _Upload | None:
         """The code that came with the wish, checked and stored; None: none came."""
         if wish.code is not KEEP and _is_image(wish):
-            return _Upload({"source": "image", "image": wish.code["image"]}, None, lambda: [])
+            return _Upload({"source": "image", "image": wish.code["image"]}, None, 0, lambda: [])
         comes = wish.source is not None or wish.package is not None
         if comes and runtime is None and old.runtime_id is None:
             raise _no_runtime()
@@ -275,7 +299,7 @@ class Deployer:
             raise errors.BadRequest("Package md5 mismatch.", code="md5_mismatch")
         digest = self._store.put(_chunks(package))
         code = {"source": "package", "md5sum": info.md5}
-        return _Upload(code, digest, lambda: _chunks(package))
+        return _Upload(code, digest, package.seek(0, 2), lambda: _chunks(package))
 
     def _source(
         self, source: str, entry: str, old: models.Revision, runtime: models.Runtime | None
@@ -286,7 +310,7 @@ class Deployer:
         data = packages.from_source(source, runtime.language if runtime else "", entry)
         md5sum = hashlib.md5(data, usedforsecurity=False).hexdigest()
         digest = self._store.put([data])
-        return _Upload({"source": "source", "md5sum": md5sum}, digest, lambda: [data])
+        return _Upload({"source": "source", "md5sum": md5sum}, digest, len(data), lambda: [data])
 
     def _keep(self, upload: _Upload | None) -> None:
         """Store the package again if it was collected as garbage before a row pointed to it."""
@@ -323,6 +347,7 @@ def _merged(
         runtime_id=runtime_id,
         code=old.code if upload is None else upload.code,
         digest=old.digest if upload is None else upload.digest,
+        size=old.size if upload is None else upload.size,
         entry=_pick(wish.entry, old.entry),
         environment={name: value for name, value in environment.items() if value is not None},
         limits=limits,

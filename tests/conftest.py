@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 
 from tools.images import build
-from tools.services import kubernetes, postgres, process
+from tools.services import identities, kubernetes, postgres, process
+from tools.services import keystone as identity
 from tools.services import rabbitmq as amqp
+from tools.services import swift as object_store
 from tools.services import zookeeper as zk
 
 #: Seconds for a test that may be the one that builds or starts the cluster.
@@ -128,6 +130,59 @@ def rabbitmq_broker(service_folder: Path) -> Iterator[amqp.Broker]:
 def rabbitmq(rabbitmq_broker: amqp.Broker) -> str:
     """The AMQP URL of a broker shared by all tests."""
     return rabbitmq_broker.url
+
+
+@pytest.fixture(scope="session")
+def keystone(service_folder: Path) -> Iterator[identity.Server]:
+    """A Keystone shared by all tests: use projects and users of your own."""
+    server = identity.Server(service_folder / "keystone")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def keystone_node(service_folder: Path) -> Iterator[identity.Server]:
+    """A Keystone of the test's own, to kill, pause and start again."""
+    with tempfile.TemporaryDirectory(dir=service_folder) as folder:
+        server = identity.Server(Path(folder))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.kill()
+
+
+@pytest.fixture(scope="session")
+def cloud(keystone: identity.Server) -> Iterator[identities.Cloud]:
+    """The administrator of the shared Keystone, who makes projects and users."""
+    with identities.Cloud(keystone.url) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def swift(service_folder: Path, keystone: identity.Server) -> Iterator[object_store.Server]:
+    """A Swift shared by all tests, behind the shared Keystone: use accounts of your own."""
+    server = object_store.Server(service_folder / "swift", keystone.url)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def swift_node(service_folder: Path, keystone: identity.Server) -> Iterator[object_store.Server]:
+    """A Swift of the test's own, to kill, pause and start again; the catalog names another."""
+    with tempfile.TemporaryDirectory(dir=service_folder) as folder:
+        server = object_store.Server(Path(folder), keystone.url, listed=False)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.kill()
 
 
 @pytest.fixture

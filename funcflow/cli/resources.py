@@ -116,6 +116,10 @@ class Functions(Collection):
         path = self._of(self.id_of(ref), "versions")
         return Collection(self._client, path, "function_versions", "version", look_up=False)
 
+    def shares(self, ref: str) -> Collection:
+        path = self._of(self.id_of(ref), "shares")
+        return Collection(self._client, path, "shares", "share", look_up=False)
+
     def replace(self, ref: str, body: Mapping[str, Any] | Form) -> Resource:
         """New code, with whatever else the body says."""
         return self._client.call("PUT", self._of(self.id_of(ref)), body)

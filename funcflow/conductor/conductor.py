@@ -37,6 +37,7 @@ from funcflow.conductor.compositions import assembly, entry, runs
 from funcflow.db import executions
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
+from funcflow.quotas import base as quotas
 from funcflow.sandboxes import base as sandbox_base
 from funcflow.stores import base as store_base
 from taskflow_flows import invocation as inv
@@ -73,7 +74,7 @@ class Conductor(board_base.Listener):
         self._draining = False
         cache_dir = settings.cache_dir(conf)
         self._packages = packages.Cache(cache_dir, conf.store.cache_size, store)
-        self._catalog = catalog.Catalog(database)
+        self._catalog = catalog.Catalog(database, quotas.load(conf, database))
         self._pools = pools.Pools(
             sandbox, self._packages.fetch, settings.bounds_of(conf, sandbox.local)
         )
@@ -296,9 +297,9 @@ class Conductor(board_base.Listener):
             self._give(execution.project_id)
 
     def _insert(self, execution: models.Execution, claim: board_base.Claim) -> models.Execution:
-        limit = self._catalog.max_concurrency(execution.function_id)
+        bounds = self._catalog.bounds(execution.function_id, execution.project_id)
         now = time.time()
-        if limit is None:
+        if bounds is catalog.FREE:
             execution = dataclasses.replace(
                 execution,
                 state=states.State.RUNNING,
@@ -313,15 +314,19 @@ class Conductor(board_base.Listener):
             return inserted.execution
         started = self._database.write(
             executions.Start(
-                id=execution.id, epoch=claim.epoch, owner=claim.owner, now=now, limit=limit
+                id=execution.id,
+                epoch=claim.epoch,
+                owner=claim.owner,
+                now=now,
+                limit=bounds.limit,
+                runs=bounds.runs,
+                memory=bounds.memory,
             )
         )
         if isinstance(started, models.Execution):
             return started
         self._database.write(executions.Remove(execution.id))
-        raise errors.TooMany(
-            f"the function runs {limit} times already, as often as it may", retry_after=1.0
-        )
+        raise _full(started)
 
     # -- control --------------------------------------------------------------------------
 
@@ -367,3 +372,18 @@ class Conductor(board_base.Listener):
             **self._compositions.metrics(),
             **self._sandbox.metrics(),
         }
+
+
+def _full(full: executions.Full | None) -> errors.TooMany:
+    """Why a call may not run now."""
+    if full is None:  # cancelled between being written and being started
+        return errors.TooMany("the call was cancelled", retry_after=1.0)
+    if full.what == "function":
+        return errors.TooMany(
+            f"the function runs {full.limit} times already, as often as it may", retry_after=1.0
+        )
+    told = {
+        "executions": f"{full.limit} executions of the project run already",
+        "memory": f"what the project runs has the {full.limit} bytes of memory it may have",
+    }
+    return quotas.QuotaBusy(told[full.what], retry_after=1.0)

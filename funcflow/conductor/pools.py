@@ -1,8 +1,8 @@
 """Warm workers: kept, shared out, started and ended.
 
-Called by the ``AcquireWorker`` task and by the control operations. A worker serves one
-revision of one function of one project. The number of workers, the memory their limits
-add up to and the number of cold starts at a time are bounded; idle workers make room.
+Called by the ``AcquireWorker`` task and by the control operations. A worker serves one revision
+of one function for one project, the caller's. The number of workers, their memory and the number
+of cold starts at a time are bounded; idle workers make room.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from taskflow_flows import invocation as inv
 
 Key = sandbox_base.Key
 
-#: Seconds after which a waiting call looks again by itself, should a wake-up be missed.
+#: Seconds until a waiting call looks again by itself.
 LOOK_AGAIN = 0.25
 #: Idle workers end when less than this share of the machine's memory is available.
 LOW_MEMORY = 0.05
@@ -111,10 +111,12 @@ class Pools:
         self.cold_starts = 0
         self._closed = False
 
-    def acquire(self, definition: inv.Definition, timeout: float) -> WorkerLease:
+    def acquire(
+        self, definition: inv.Definition, timeout: float, project_id: str | None = None
+    ) -> WorkerLease:
         """See :class:`taskflow_flows.invocation.Pools`."""
         deadline = time.monotonic() + timeout
-        key = key_of(definition.revision)
+        key = key_of(definition.revision, project_id)
         waiter: Waiter | None = None
         while True:
             with self._lock:
@@ -382,9 +384,9 @@ class Pools:
             self._wake_for_room()
 
 
-def key_of(revision: models.Revision) -> Key:
-    """Workers are shared only within this key."""
-    return (revision.project_id, revision.function_id, revision.number)
+def key_of(revision: models.Revision, project_id: str | None = None) -> Key:
+    """Workers are shared only within this key. ``project_id``: the caller's, or the owner's."""
+    return (project_id or revision.project_id, revision.function_id, revision.number)
 
 
 def _serves(key: Key, function_id: str, revision: int | None) -> bool:

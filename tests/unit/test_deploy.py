@@ -30,8 +30,8 @@ def database(tmp_path: Path) -> Iterator[Database]:
     made.close()
 
 
-def deployer(database: Database, **limits: object) -> deploy.Deployer:
-    conf = config.load(limits=limits)
+def deployer(database: Database, **quotas: object) -> deploy.Deployer:
+    conf = config.load(quotas=quotas)
     return deploy.Deployer(conf, database, MemoryStore(conf))
 
 
@@ -42,7 +42,7 @@ def count(database: Database) -> int:
 
 def test_the_limit_of_functions_holds_in_a_race(database: Database) -> None:
     """Of many at once exactly as many succeed as there is room for; room comes back."""
-    made = deployer(database, max_functions=3)
+    made = deployer(database, functions=3)
     outcomes: list[object] = []
 
     def create() -> None:
@@ -57,7 +57,7 @@ def test_the_limit_of_functions_holds_in_a_race(database: Database) -> None:
     for thread in threads:
         thread.join()
     created = [outcome for outcome in outcomes if isinstance(outcome, models.Function)]
-    assert (len(created), outcomes.count("limit_reached"), count(database)) == (3, 9, 3)
+    assert (len(created), outcomes.count("quota_exceeded"), count(database)) == (3, 9, 3)
     database.transact(lambda connection: functions.delete(connection, created[0].id, "p", now=1.0))
     made.create(CONTEXT, SOURCE)
     with pytest.raises(errors.Forbidden):

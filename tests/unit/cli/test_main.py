@@ -36,7 +36,15 @@ def _commands() -> dict[str, type]:
 
 def test_openstack_has_every_command_that_needs_no_server_parts() -> None:
     ours, plugin = _entry_points("funcflow.cli"), _entry_points("openstack.funcflow.v1")
-    local = {"up", "status", "run-local", "db_upgrade", "db_current", "composition_run-local"}
+    local = {
+        "up",
+        "status",
+        "run-local",
+        "db_upgrade",
+        "db_current",
+        "bootstrap-keystone",
+        "composition_run-local",
+    }
 
     assert plugin == {f"funcflow_{name}": ours[name] for name in ours.keys() - local}
 
