@@ -151,6 +151,11 @@ class Starter:
                 code="bad_name",
             )
         target = self._targets.resolve(context, start.composition, start.version, start.alias)
+        if start.name is not None:
+            with self._database.read() as connection:
+                older = executions.by_name(connection, target.composition_id, start.name)
+            if older is not None:
+                return self._again(older, start)
         made = row(
             target,
             context,
@@ -159,11 +164,6 @@ class Starter:
             name=start.name,
             composition_alias=start.alias,
         )
-        if start.name is not None:
-            with self._database.read() as connection:
-                older = executions.by_name(connection, made.composition_id, start.name)
-            if older is not None:
-                return self._again(made, older, start)
         return self._run(made, start) if start.sync else self._post(made, start)
 
     def stop(
@@ -269,7 +269,7 @@ class Starter:
         deadline = time.monotonic() + wait
         after = self._handover.start_composition(made, wait)
         if after is not None and after.id != made.id:
-            return self._again(made, after, start)
+            return self._again(after, start)
         if after is None or after.state in states.COMPOSITION_OPEN:
             after = self._await(made.id, deadline)
         return Begun(after, True)
@@ -281,7 +281,7 @@ class Starter:
         room = self._board.depth(made.shard) < self._conf.jobboard.window // 2
         (inserted,) = self._database.write(executions.Insert((made,), room))
         if not inserted.created:
-            return self._again(made, inserted.execution, start)
+            return self._again(inserted.execution, start)
         if room:
             try:
                 self._board.post([_ticket(made)])
@@ -291,11 +291,10 @@ class Starter:
                     raise
         return Begun(inserted.execution, True)
 
-    def _again(
-        self, made: models.CompositionExecution, older: models.CompositionExecution, start: Start
-    ) -> Begun:
+    def _again(self, older: models.CompositionExecution, start: Start) -> Begun:
         """The name was used before: for this very start, or it is a mistake."""
-        if older.input != made.input:
+        before = None if older.input is None else self._texts.back(older.input)
+        if before != start.input:
             raise errors.Conflict(
                 f"execution {older.id} has the name {older.name!r} and another input",
                 code="execution_exists",

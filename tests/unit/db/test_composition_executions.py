@@ -18,7 +18,7 @@ from tests.unit.db import composition_factory as factory
 from tests.unit.db import factory as function_factory
 from tests.unit.db.composition_factory import NOW, OWNER, SIGNAL, append
 
-MANY = 100_000
+MANY = 20_000
 SHARDS = range(8)
 #: What plans call reading all rows, or a whole index.
 WHOLE = re.compile(r"Seq Scan on composition_executions|SCAN (?:composition_\w+|e)\b")
