@@ -22,7 +22,7 @@ def wheel(folder: Path) -> Path:
             "pack-1.dist-info/RECORD": "pack/main.py,sha256=x",
             "pack-1.data/data/share/pack/notes": "notes",
             "pack-1.data/purelib/pure.py": "x = 1",
-            "pack-1.data/scripts/tool": "#!/home/somebody/python",
+            "pack-1.data/scripts/tool": "#!/opt/somebody/python",
         }.items():
             archive.writestr(name, text)
     return path
