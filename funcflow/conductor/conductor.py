@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
 from oslo_config import cfg
@@ -156,12 +156,12 @@ class Conductor(board_base.Listener):
         self._dispatcher.start()
         self._sweeper.start()
         self._scaler.start()
-        if left := self._sandbox.left():
-            threading.Thread(target=self._adopt, args=(left,), name="adopt", daemon=True).start()
+        if not self._sandbox.local:
+            threading.Thread(target=self._adopt, name="adopt", daemon=True).start()
 
-    def _adopt(self, left: Sequence[sandbox_base.Key]) -> None:
+    def _adopt(self) -> None:
         """Take over the workers of our earlier life."""
-        taken = 0
+        left, taken = self._sandbox.left(), 0
         for _, function_id, number in left:
             try:
                 self._pools.scale(self._catalog.definition(function_id, number), 1)

@@ -150,7 +150,8 @@ class Sandbox(Protocol):
         """
 
     def left(self) -> Sequence[Key]:
-        """What an earlier life of this conductor left running, one entry per worker."""
+        """What an earlier life of this conductor left running, one entry per worker. May wait
+        until that is known."""
 
     def room(self, language: str) -> tuple[int, int] | None:
         """(workers of the language there are or are prepared for, how many could start at once);

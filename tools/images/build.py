@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -25,7 +26,19 @@ PROJECT = Path(__file__).resolve().parent.parent.parent
 REGISTRY = "registry.local/funcflow"
 _CODE = Path(__file__).parent
 #: What the package of this checkout is made of.
-_PROJECT = ("funcflow", "taskflow_flows", "mistral_actions", "runtimes", "etc", "setup.cfg")
+_PROJECT = (
+    "funcflow",
+    "taskflow_flows",
+    "mistral_actions",
+    "runtimes",
+    "etc",
+    "setup.cfg",
+    "setup.py",
+    "pyproject.toml",
+    "requirements.txt",
+    "README.md",
+    "LICENSE",
+)
 #: Seconds that layers and archives are kept unused.
 _KEPT = 12 * 3600
 
@@ -221,7 +234,9 @@ def _project_key(each: Recipe) -> Any:
 
 
 def _project_root(each: Recipe, target: Path, bottom: Path) -> None:
-    wheels.install([wheels.of_project(PROJECT, each.tag)], target)
+    with tempfile.TemporaryDirectory() as folder:
+        made = wheels.of_project(PROJECT, _PROJECT, each.tag, Path(folder))
+        wheels.install([made], target)
     root.compile_python(bottom, target, [f"/{wheels.SITE}"])
 
 

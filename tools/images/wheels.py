@@ -9,6 +9,7 @@ import configparser
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from {module} import {first}
 sys.exit({name}())
 """
 #: Say who installed what, when, and with which tool: not the same everywhere, and not needed.
-_LEFT_OUT = ("/RECORD", "/WHEEL", "/INSTALLER")
+_LEFT_OUT = ("/RECORD", "/WHEEL", "/INSTALLER", "/pbr.json")
 
 
 def lock(requirements: Path, target: Path) -> None:
@@ -61,13 +62,20 @@ def fetch(locked: Path) -> list[Path]:
     return sorted(folder.glob("*.whl"))
 
 
-def of_project(project: Path, version: str) -> Path:
-    """A wheel of our own checkout."""
-    folder = CACHE / "wheels" / "project"
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("*.whl"):
-        old.unlink()
-    _pip("wheel", "--wheel-dir", str(folder), str(project), PBR_VERSION=version)
+def of_project(project: Path, parts: Sequence[str], version: str, folder: Path) -> Path:
+    """A wheel of our own checkout, made in ``folder`` of a copy: a build leaves things behind."""
+    tree = folder / "tree"
+    for part in parts:
+        if (project / part).is_dir():
+            ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
+            shutil.copytree(project / part, tree / part, ignore=ignore)
+        else:
+            tree.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(project / part, tree / part)
+    # pbr asks git which files there are.
+    subprocess.run(["git", "init", "--quiet"], cwd=tree, check=True)
+    subprocess.run(["git", "add", "--all"], cwd=tree, check=True)
+    _pip("wheel", "--wheel-dir", str(folder), str(tree), PBR_VERSION=version)
     (made,) = folder.glob("*.whl")
     return made
 

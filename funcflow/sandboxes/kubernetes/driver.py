@@ -35,8 +35,8 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds a function may take to be imported, and a package to be taken in.
 LOAD_TIMEOUT = PUSH_TIMEOUT = 30.0
-#: Seconds to wait at start-up for a first look at the cluster.
-FIRST_LOOK = 5.0
+#: Seconds a start waits for a first look at the cluster.
+FIRST_LOOK = 10.0
 #: How many lease times others wait before they delete a dead conductor's pods.
 ORPHANED = 4
 #: Warm pods that are tried for one worker.
@@ -100,17 +100,19 @@ class KubernetesSandbox:
                 (60.0, self._warm.sweep),
             ]
         )
+        self._opened = False
+        #: Set once we have a name, and know what was ours.
+        self._known = threading.Event()
+
+    def _open(self) -> None:
+        """Join the cluster, at the first use: who only asks for protections leaves no trace."""
+        with self._lock:
+            if self._opened or self._closed:
+                return
+            self._opened = True
         self._pod_watch.start()
         self._lease_watch.start()
-        self._first_look()
         self._keeper.start()
-
-    def _first_look(self) -> None:
-        """Know what there is, if the cluster is there; if not, the keeper goes on trying."""
-        try:
-            self._keep_lease()
-        except ApiError as exc:
-            LOG.warning("the cluster is not there yet: %s", exc)
 
     def start(self, spec: WorkerSpec) -> PodWorker:
         began = time.monotonic()
@@ -143,6 +145,8 @@ class KubernetesSandbox:
         return worker
 
     def left(self) -> Sequence[Key]:
+        self._open()
+        self._known.wait(2 * self._conf.kubernetes.lease)
         with self._lock:
             pods = list(self._left.values())
         return tuple(
@@ -159,6 +163,7 @@ class KubernetesSandbox:
         return self._walls.survey()
 
     def sweep(self) -> int:
+        self._open()
         try:
             return self._sweep_orphans()
         except ApiError as exc:
@@ -201,6 +206,10 @@ class KubernetesSandbox:
                 return
             self._closed = True
             workers = list(self._workers.values())
+        if not self._opened:
+            self._reaper.stop(1.0)
+            self._api.close()
+            return
         self._keeper.stop()
         for worker in workers:
             worker.kill()
@@ -210,7 +219,7 @@ class KubernetesSandbox:
             self._warm.leave()
         if stay := self._reaper.stop(10.0):
             LOG.warning("%d pods stay for others to sweep", stay)
-        if self._lease.owner and not self._parting:
+        if self._lease.owner:
             self._release()
         for watch in (self._pod_watch, self._lease_watch):
             watch.stop()
@@ -222,8 +231,9 @@ class KubernetesSandbox:
 
     def _refuse_if_away(self) -> None:
         """:raises SandboxError: ``unavailable``: what we know of the cluster is not enough"""
-        if not self._lease.owner or not self._pod_watch.synced(FIRST_LOOK):
-            why = self._pod_watch.trouble or "not yet looked at"
+        self._open()
+        if not self._known.wait(FIRST_LOOK):
+            why = self._keeper.trouble or self._pod_watch.trouble or "not yet looked at"
             raise SandboxError(
                 f"the Kubernetes cluster is away: {why}", code="unavailable", retry_after=2.0
             )
@@ -314,9 +324,14 @@ class KubernetesSandbox:
     def _keep_lease(self) -> None:
         if self._lease.owner:
             self._lease.renew()
-            return
-        self._namespaces.ensure(self._conf.kubernetes.namespace, None)
-        self._lease.acquire()
+        else:
+            self._namespaces.ensure(self._conf.kubernetes.namespace, None)
+            self._lease.acquire()
+        if not self._known.is_set():
+            self._look_for_left()
+
+    def _look_for_left(self) -> None:
+        """Which pods of our name are there already."""
         if not self._pod_watch.synced(FIRST_LOOK):
             raise ApiError(0, "Unreachable", "the pods could not be listed")
         with self._lock:
@@ -328,6 +343,7 @@ class KubernetesSandbox:
         for pod in owned:
             if pod.uid not in self._left and not pod.ending:
                 self._reaper.delete(pod, "it ended while nobody looked")
+        self._known.set()
 
     def _sweep_left(self) -> None:
         """Pods of our earlier life that nothing called for long enough."""
@@ -359,7 +375,7 @@ class KubernetesSandbox:
 
     def _release(self) -> None:
         try:
-            self._lease.release()
+            self._lease.release(keep=self._parting)
         except ApiError as exc:
             LOG.warning("the lease %s stays until it expires: %s", self._lease.owner, exc)
 

@@ -23,6 +23,8 @@ class Keeper:
         self._due = [0.0] * len(chores)
         self._stopping = threading.Event()
         self._failing: set[int] = set()
+        #: What the cluster said last when a chore failed; None: all is well.
+        self.trouble: str | None = None
         self._thread = threading.Thread(target=self._run, name="pod-keeper", daemon=True)
 
     def start(self) -> None:
@@ -34,7 +36,9 @@ class Keeper:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._stopping.wait(TURN):
+        pause = 0.0
+        while not self._stopping.wait(pause):
+            pause = TURN
             for number, (interval, chore) in enumerate(self._chores):
                 if time.monotonic() >= self._due[number] and not self._stopping.is_set():
                     self._due[number] = time.monotonic() + interval
@@ -44,6 +48,7 @@ class Keeper:
         try:
             chore()
         except ApiError as exc:
+            self.trouble = exc.message
             # Said once, not at every turn of an outage.
             level = logging.DEBUG if number in self._failing else logging.WARNING
             LOG.log(level, "%s goes on later: %s", chore.__qualname__, exc)
@@ -52,3 +57,5 @@ class Keeper:
             LOG.exception("%s failed", chore.__qualname__)
         else:
             self._failing.discard(number)
+            if not self._failing:
+                self.trouble = None

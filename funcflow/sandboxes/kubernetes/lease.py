@@ -38,13 +38,14 @@ class Lease:
         self._seconds = seconds
         self._holder = instances.new_name()
         self._renew_at = 0.0
+        #: What another holder of our name said last, and since when.
+        self._rival: tuple[str, float] = ("", 0.0)
         self.owner = ""
 
     def acquire(self) -> None:
-        """Take a name nobody uses. One that is configured is ours whoever had it before: its
-        earlier holder is this conductor's earlier life.
+        """Take a name nobody uses; called again and again until there is one.
 
-        :raises ApiError: the API server does not let us
+        :raises ApiError: the API server does not let us, or (409) the name is in use
         """
         if self._identity is not None:
             candidates = [names.dns(self._identity, 50)]
@@ -56,7 +57,8 @@ class Lease:
                 self.owner = owner
                 self._renew_at = time.monotonic() + self._seconds / 3
                 return
-        raise ApiError(409, "Conflict", "every lease of this host is taken")
+        taken = candidates[0] if self._identity is not None else "all of this host"
+        raise ApiError(409, "Conflict", f"the name is in use by another conductor: {taken}")
 
     def renew(self) -> None:
         """Called often; does something when it is time.
@@ -78,13 +80,18 @@ class Lease:
             self._api.create(self._path, self._manifest(self.owner))
         self._renew_at = time.monotonic() + self._seconds / 3
 
-    def release(self) -> None:
-        """Say that we are gone.
+    def release(self, keep: bool) -> None:
+        """Say that we are gone; with ``keep``, that what is ours waits for our next life.
 
         :raises ApiError: it stays until it expires
         """
         path = f"{self._path}/{_PREFIX}{self.owner}"
-        if self._api.get(path)["spec"].get("holderIdentity") == self._holder:
+        there = self._api.get(path)
+        if there["spec"].get("holderIdentity") != self._holder:
+            return
+        if keep:
+            self._api.replace(path, there | {"spec": self._spec() | {"holderIdentity": ""}})
+        else:
             self._api.delete(path)
 
     def _take(self, owner: str) -> bool:
@@ -95,12 +102,21 @@ class Lease:
             if exc.status != 404:
                 raise
             return self._try(lambda: self._api.create(self._path, self._manifest(owner)))
-        # Another machine's holder cannot be judged from here; its numbers are left alone.
         holder = str(there["spec"].get("holderIdentity") or "")
-        if self._identity is None and holder and not instances.is_dead(holder):
+        if holder and not instances.is_dead(holder) and not self._silent(there["spec"]):
             return False
         there["spec"] = self._spec()
         return self._try(lambda: self._api.replace(path, there))
+
+    def _silent(self, spec: Manifest) -> bool:
+        """Whether a holder that cannot be judged from here missed to renew a configured name;
+        others have numbers of their own."""
+        if self._identity is None:
+            return False
+        says, now = f"{spec.get('holderIdentity')} {spec.get('renewTime')}", time.monotonic()
+        if self._rival[0] != says:
+            self._rival = says, now
+        return now - self._rival[1] > self._seconds / 2
 
     def _try(self, step: Callable[[], object]) -> bool:
         try:

@@ -96,12 +96,10 @@ def test_the_runtime_contract(worker: Worker) -> None:
     assert log.text("stdout") == "got 41\n"
 
 
-def test_an_image_that_speaks_nothing(
-    sandbox: KubernetesSandbox, kubernetes_images: dict[str, str]
-) -> None:
+@pytest.mark.parametrize("worker", ["silent"], indirect=True)
+def test_an_image_that_speaks_nothing(worker: Worker) -> None:
     """It never becomes a function; whoever calls is told so."""
-    worker = sandbox.start(spec(kubernetes_images["python3"]))
     outcome, _ = sandboxing.call(worker)
     assert outcome.error is not None
     assert outcome.error.type == "LoadError"
-    worker.kill()
+    assert "none of the protocols" in outcome.error.message

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from funcflow.sandboxes.base import WorkerSpec
+from funcflow.sandboxes.base import SandboxError, WorkerSpec
 from funcflow.sandboxes.kubernetes import names
 from funcflow.sandboxes.kubernetes.driver import KubernetesSandbox
 from tests import clusters, sandboxing
@@ -121,6 +121,28 @@ def test_a_pod_that_was_left_in_the_middle_of_a_call_is_not_taken_over(
     worker = driver.start(spec(folder, "simple.slow"))
     assert worker.id != pod
     assert sandboxing.call(worker, {"seconds": 0})[0].value == '"slept"'
+
+
+def test_a_name_in_use_is_not_taken_from_who_lives(
+    installation: Installation, tmp_path: Path, folder: Path, make: Make
+) -> None:
+    process, pod = victim(installation, tmp_path, folder, identity="conductor-2")
+    other = make(identity="conductor-2", lease=60.0)
+    with pytest.raises(SandboxError) as caught:
+        other.start(spec(folder))
+    assert caught.value.code == "unavailable"
+    assert "in use" in caught.value.message
+    other.close()
+    assert pod in {each["metadata"]["name"] for each in installation.pods()}
+    end(process, kill=False)
+
+
+def test_who_only_asks_leaves_no_trace(installation: Installation, make: Make) -> None:
+    driver = make(namespace=f"{installation.name}-asked")
+    assert {wall.name for wall in driver.protections()} >= {"cluster", "network", "kernel"}
+    driver.close()
+    names = installation.cluster.kubectl("get", "namespaces", "-o", "name")
+    assert f"{installation.name}-asked" not in names
 
 
 def test_pods_of_a_dead_conductor_are_swept_and_others_are_left(

@@ -253,6 +253,9 @@ class GivenCluster(Cluster):
     def inside(self, command: list[str]) -> list[str]:
         raise ServiceError("the node is not ours")
 
+    def _signal(self, daemon: str, number: int) -> None:
+        raise ServiceError("the node is not ours to break")
+
     @contextlib.contextmanager
     def shared(self) -> Iterator[None]:
         self.start()
