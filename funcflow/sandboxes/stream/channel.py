@@ -114,6 +114,8 @@ class Channel:
     def hurry(self, run: Run, deadline: float) -> None:
         """Bring the end of the wait for that run forward."""
         with self._lock:
+            if self.runs.get(run.id) is not run:
+                return  # It is over, and the channel may be closed.
             run.deadline = min(run.deadline, deadline)
             if run.waiter is not None and run.waiter.locked():
                 run.waiter.release()

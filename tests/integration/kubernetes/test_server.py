@@ -95,7 +95,7 @@ def test_a_call_in_a_pod(api: Api, installation: Installation) -> None:
     assert json.loads(done["result"])["output"] == pod
     assert pod in {each["metadata"]["name"] for each in installation.pods()}
     usage = done["usage"]
-    assert usage["cpu"] >= 0.05
+    assert usage["cpu"] >= 0.04
     assert usage["memory_peak"] > 1 << 20
     assert usage["cold"] is True
     assert usage["startup"] > 0
