@@ -61,7 +61,7 @@ def test_every_command_has_help_and_an_example_that_it_understands(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "functions").mkdir()
-    for example in ("hello.py", "hello.yaml", "thumbs"):
+    for example in ("hello.py", "hello.yaml", "bill.yaml", "pay.yaml", "data", "thumbs"):
         (tmp_path / example).touch()
     shell = main.Shell()
     shell.options, _ = shell.parser.parse_known_args([])
