@@ -60,8 +60,9 @@ def test_every_command_has_help_and_an_example_that_it_understands(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "functions").mkdir()
-    for example in ("hello.py", "hello.yaml", "thumbs"):
+    for folder in ("functions", "data"):
+        (tmp_path / folder).mkdir()
+    for example in ("hello.py", "hello.yaml", "bill.yaml", "pay.yaml", "thumbs"):
         (tmp_path / example).touch()
     shell = main.Shell()
     shell.options, _ = shell.parser.parse_known_args([])
