@@ -2,7 +2,8 @@
 
 Called by :mod:`funcflow.compositions.draw_svg`. Every edge passes a *bend* in the layer
 between two layers of nodes, as wide as its label, so that labels cover nothing. Edges that
-go back are laid out as if they went forward.
+go back are laid out as if they went forward. What it costs grows with the nodes and bends, of
+which there may be :data:`MOST`.
 """
 
 from __future__ import annotations
@@ -10,12 +11,28 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
+
+from funcflow.errors import BadRequest
 
 Point = tuple[float, float]
+
+#: Nodes and bends of one picture: about two seconds of work.
+MOST: Final = 50_000
 
 _SPACE = 26.0
 _LAYER = 14.0
 _SWEEPS = 8
+
+
+class TooLargeToDraw(BadRequest):
+    """There are too many states, or ways that go too far."""
+
+    code = "too_large_to_draw"
+    hint = "Ask for format mermaid, or split the composition: a Task can start another one."
+
+    def __init__(self) -> None:
+        super().__init__("the definition is too large for a picture")
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +58,8 @@ class Layout:
     ways: tuple[tuple[Point, ...], ...]
     #: Middle of the label of each edge.
     labels: tuple[Point, ...]
+    #: Nodes and bends.
+    count: int
 
 
 def layout(
@@ -51,9 +70,14 @@ def layout(
     """Lay out nodes of these sizes, joined by edges with labels of these sizes.
 
     The first node is on top; no edge leads to it.
+
+    :raises TooLargeToDraw: there are too many, or edges that pass too many
     """
     back = _back(len(sizes), edges)
     depth = _depths(len(sizes), [(b, a) if (a, b) in back else (a, b) for a, b in edges])
+    count = len(sizes) + sum(max(1, 2 * abs(depth[a] - depth[b]) - 1) for a, b in edges)
+    if count > MOST:
+        raise TooLargeToDraw
     nodes = [_Item(*size, 2 * depth[n]) for n, size in enumerate(sizes)]
     items = list(nodes)
     chains: list[list[_Item]] = []
@@ -77,6 +101,7 @@ def layout(
         tuple((node.x - node.width / 2, node.y) for node in nodes),
         tuple(flipped),
         tuple((chain[1].x, chain[1].y + chain[1].height / 2) for chain in chains),
+        count,
     )
 
 
@@ -148,15 +173,18 @@ def _layers(items: Sequence[_Item]) -> list[list[_Item]]:
 
 def _order(layers: list[list[_Item]]) -> None:
     """Order each layer so that few edges cross: by the middle of the neighbours, to and fro."""
+    place: dict[_Item, float] = {}
+    for layer in layers:
+        _place(layer, place)
     for sweep in range(_SWEEPS):
         down = sweep % 2 == 0
         for layer in layers if down else reversed(layers):
-            place = _places(layers)
             means = {
                 item: _mean([place[near] for near in (item.above if down else item.below)])
                 for item in layer
             }
             layer[:] = _sorted(layer, means, place)
+            _place(layer, place)
 
 
 def _sorted(
@@ -165,11 +193,10 @@ def _sorted(
     return sorted(layer, key=lambda item: _or(means[item], place[item]))
 
 
-def _places(layers: list[list[_Item]]) -> Mapping[_Item, float]:
-    """Place of each item within its layer, from 0 to 1."""
-    return {
-        item: (number + 0.5) / len(layer) for layer in layers for number, item in enumerate(layer)
-    }
+def _place(layer: list[_Item], place: dict[_Item, float]) -> None:
+    """Note the place of each item within its layer, from 0 to 1."""
+    for number, item in enumerate(layer):
+        place[item] = (number + 0.5) / len(layer)
 
 
 def _vertical(layers: list[list[_Item]]) -> float:
@@ -203,34 +230,40 @@ def _horizontal(layers: list[list[_Item]]) -> float:
     return max(item.x + item.width / 2 for item in every)
 
 
+@dataclass(slots=True)
+class _Block:
+    """Neighbours that touch each other: how many, how wide, and where they want to begin."""
+
+    count: int
+    width: float
+    #: Of each one's wish for the left edge of the block.
+    sum: float
+
+    @property
+    def left(self) -> float:
+        """Where the block begins that has its members as near as can be to what they want."""
+        return self.sum / self.count
+
+    def join(self, after: _Block) -> None:
+        self.sum += after.sum - after.count * self.width
+        self.count += after.count
+        self.width += after.width
+
+
 def _spread(layer: list[_Item], wanted: list[float]) -> None:
     """Give each item the place it wants, and where they collide, the middle of what they want."""
-    groups: list[tuple[list[_Item], list[float]]] = []
+    blocks: list[_Block] = []
     for item, want in zip(layer, wanted, strict=True):
-        groups.append(([item], [want]))
-        while len(groups) > 1 and _right(*groups[-2]) > _left(*groups[-1]) + 1e-6:
-            members, wants = groups.pop()
-            before, earlier = groups.pop()
-            groups.append((before + members, earlier + wants))
-    for members, wants in groups:
-        x = _left(members, wants)
-        for item in members:
+        blocks.append(_Block(1, item.width + _SPACE, want - item.width / 2))
+        while len(blocks) > 1 and blocks[-2].left + blocks[-2].width > blocks[-1].left + 1e-6:
+            after = blocks.pop()
+            blocks[-1].join(after)
+    items = iter(layer)
+    for block in blocks:
+        x = block.left
+        for item in itertools.islice(items, block.count):
             item.x = x + item.width / 2
             x += item.width + _SPACE
-
-
-def _left(members: list[_Item], wants: list[float]) -> float:
-    """Where a block begins that has its members as near as can be to what they want."""
-    x = total = 0.0
-    for item, want in zip(members, wants, strict=True):
-        total += want - (x + item.width / 2)
-        x += item.width + _SPACE
-    return total / len(members)
-
-
-def _right(members: list[_Item], wants: list[float]) -> float:
-    """Where the next block may begin."""
-    return _left(members, wants) + sum(item.width + _SPACE for item in members)
 
 
 def _way(chain: list[_Item]) -> list[Point]:

@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from funcflow.compositions.definition import Definition
 from funcflow.compositions.draw import Edge, Graph, Node, graph
-from funcflow.compositions.draw_layout import Layout, Point, layout
+from funcflow.compositions.draw_layout import MOST, Layout, Point, TooLargeToDraw, layout
 from funcflow.compositions.draw_marks import Mark
 from funcflow.compositions.draw_style import INK, PAGE, STYLE, WAYS, box, note, wide
 
@@ -32,6 +32,8 @@ def svg(
     """The picture; sizes in pixels, text of 12.
 
     ``marks``: how the states of an execution stand; those without one are pale.
+
+    :raises TooLargeToDraw: there is too much of it
     """
     return _Picture(marks).drawn(graph(definition.machine), title)
 
@@ -39,6 +41,9 @@ def svg(
 class _Picture:
     def __init__(self, marks: Mapping[str, Mark] | None) -> None:
         self._marks = marks
+        #: By the identity of the machine's graph: nested ones are asked for again and again.
+        self._layouts: dict[int, Layout] = {}
+        self._count = 0
 
     def drawn(self, whole: Graph, title: str) -> str:
         placed = self._placed(whole)
@@ -62,9 +67,19 @@ class _Picture:
         return None if self._marks is None else self._marks.get(node.name)
 
     def _placed(self, drawn: Graph) -> Layout:
-        sizes = [self._size(node) for node in drawn.nodes]
-        labels = [_room(edge.label) for edge in drawn.edges]
-        return layout(sizes, [(edge.source, edge.target) for edge in drawn.edges], labels)
+        """
+        :raises TooLargeToDraw: there is too much of it
+        """
+        known = self._layouts.get(id(drawn))
+        if known is None:
+            sizes = [self._size(node) for node in drawn.nodes]
+            labels = [_room(edge.label) for edge in drawn.edges]
+            edges = [(edge.source, edge.target) for edge in drawn.edges]
+            known = self._layouts[id(drawn)] = layout(sizes, edges, labels)
+            self._count += known.count
+            if self._count > MOST:
+                raise TooLargeToDraw
+        return known
 
     def _size(self, node: Node) -> Size:
         if node.kind in ("Start", "End"):

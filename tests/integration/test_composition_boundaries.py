@@ -213,6 +213,7 @@ def trials(request: pytest.FixtureRequest, data_dir: Path) -> Iterator[Trials]:
 STRIDES = {"embedded": 1, "spread": 5}
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("trials", list(STRIDES), indirect=True)
 @pytest.mark.parametrize("steps", ["here", "elsewhere"])
 def test_it_ends_the_same_wherever_its_conductor_dies(trials: Trials, steps: str) -> None:

@@ -107,14 +107,22 @@ def test_stop_while_a_function_runs(stage: conducting.Stage) -> None:
 
 
 def test_stop_while_it_computes_without_end(stage: conducting.Stage) -> None:
-    stage.conductor()
+    """Others have their turns meanwhile."""
+    made = stage.conductor()
     never = {"Variable": "$.x", "IsPresent": True, "Next": "S1"}
     choice = {"Type": "Choice", "Choices": [never], "Default": "S0"}
-    loop = conducting.machine(choice, {"Type": "Succeed"})
-    execution = stage.begin(stage.composition(loop, "EXPRESS"))
-    stage.in_state(execution.id, State.RUNNING)
-    stop(stage, execution.id)
-    aborted(stage, execution.id)
+    loop = stage.composition(conducting.machine(choice, {"Type": "Succeed"}), "EXPRESS")
+    executions_ = [stage.begin(loop) for _ in range(3)]
+    for execution in executions_:
+        stage.in_state(execution.id, State.RUNNING)
+    quick = stage.composition(conducting.machine(step("slow")))
+    row = made.start_composition(stage.new(quick, {"seconds": 0}), 30)
+    assert row is not None
+    assert row.state is State.SUCCEEDED
+    for execution in executions_:
+        stop(stage, execution.id)
+    for execution in executions_:
+        aborted(stage, execution.id)
 
 
 def test_stop_while_it_is_parked(stage: conducting.Stage) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import sqlite3
 import threading
@@ -14,11 +15,13 @@ import pytest
 import sqlalchemy as sa
 
 from funcflow import errors, models
-from funcflow.db import executions, functions, schema, tables, tallies
+from funcflow.db import composition_executions as compositions
+from funcflow.db import executions, functions, lives, schema, tables, tallies
 from funcflow.db.engine import Database
-from funcflow.states import State
+from funcflow.states import CompositionState, State
 from tests import waiting
-from tests.unit.db import factory
+from tests.unit.db import composition_factory, factory
+from tests.unit.db.composition_factory import NOW, append
 
 THREADS = 12
 ROUNDS = 40
@@ -27,7 +30,8 @@ ROUNDS = 40
 @pytest.fixture
 def database(postgres_url: str) -> Iterator[Database]:
     schema.upgrade(postgres_url)
-    made = Database(postgres_url)
+    # However slow the machine is: what is retried gets through between two kills.
+    made = Database(postgres_url, patience=120.0)
     yield made
     made.close()
 
@@ -44,7 +48,7 @@ class Killer(threading.Thread):
     def run(self) -> None:
         chance = random.Random(7)
         with psycopg.connect(self._url, autocommit=True) as connection:
-            while not self.stopping.wait(chance.uniform(0.001, 0.05)):
+            while not self.stopping.wait(chance.uniform(0.001, 0.15)):
                 killed = connection.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -89,6 +93,54 @@ def test_no_operation_is_lost_or_doubled_when_connections_die(
     assert found == tallies.Conservation(len(answers), 0, 0, len(answers), 0, 0)
     assert calls == len(answers)
     assert logs == len(answers)
+
+
+def compose(database: Database, epoch: int) -> tuple[str, list[str]]:
+    """An execution of a composition, with a child, from its insert to its outcome."""
+    parent, child = (composition_factory.execution(created_at=NOW) for _ in range(2))
+    child = dataclasses.replace(child, parent_id=parent.id, parent_command=1)
+    first, second = ('{"type": "Continued", "time": %d}' % n for n in (1, 2))  # noqa: UP031
+    done = compositions.Settle(state=CompositionState.SUCCEEDED, output="1")
+    made = database.write(compositions.Insert((parent, child), True))
+    assert all(each.created for each in made)
+    row = database.write(compositions.Start(parent.id, epoch, "o", NOW))
+    assert row is not None
+    assert row.attempts == 1, "counted once, however often it was tried"
+    parked = database.write(append(row, first, then=compositions.Park(None)))
+    assert parked is not None
+    assert parked.parked
+    held = database.write(compositions.Start(child.id, epoch, "o", NOW))
+    assert held is not None
+    assert database.write(append(held, first, second, then=done))
+    woken = database.write(compositions.Wake([parent.id], time.time() + 9))
+    assert woken == {parent.id}
+    row = database.write(compositions.Start(parent.id, epoch + 1, "o", NOW))
+    assert row is not None
+    told = lives.ended("composition", child.id, 1)
+    assert database.write(append(row, told, taken=1, then=done))
+    return parent.id, [first, told]
+
+
+def test_no_step_of_a_composition_is_lost_or_doubled_when_connections_die(
+    database: Database, postgres_url: str
+) -> None:
+    killer = Killer(postgres_url)
+    killer.start()
+    try:
+        answers = factory.at_once(
+            [lambda n=n: compose(database, n) for n in range(1, THREADS * 6)], THREADS
+        )
+    finally:
+        killer.stopping.set()
+        killer.join()
+    assert killer.kills > 5
+    for answer in answers:
+        assert isinstance(answer, tuple), answer
+        assert composition_factory.log(database, answer[0]) == answer[1]
+        assert composition_factory.find(database, answer[0]).deliveries == 1, "told once"
+    count = 2 * len(answers)
+    found = composition_factory.conservation(database)
+    assert found == tallies.Conservation(count, 0, 0, count, 0, 0)
 
 
 def test_a_transaction_of_unknown_outcome_is_not_done_twice(

@@ -42,7 +42,7 @@ class Entry:
         """
         self._take_slot(execution)
         waiter: Waiter = Future()
-        self._parts.crew.later(lambda: self._begin(execution, waiter))
+        self._parts.crew.soon(lambda: self._begin(execution, waiter))
         return waiter
 
     def start(
@@ -61,7 +61,7 @@ class Entry:
     def attend(self, execution_id: str) -> None:
         """Nobody holds it, and it was told something. If that ends it, or if there is room, it
         is taken at once, out of turn."""
-        self._parts.crew.later(lambda: self._attend(execution_id))
+        self._parts.crew.soon(lambda: self._attend(execution_id))
 
     def launch(
         self, executions: Sequence[models.CompositionExecution]

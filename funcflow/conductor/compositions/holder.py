@@ -90,7 +90,10 @@ class Holder:
         self._until = 0.0
         #: When it last took a step.
         self._moved = time.monotonic()
-        self._busy = False
+        #: A turn is to come; the one that has it; it stepped back behind others.
+        self._due = False
+        self._running = False
+        self._behind = False
         self._closed = False
 
     # -- for any thread -------------------------------------------------------------------
@@ -148,7 +151,7 @@ class Holder:
 
     @property
     def idle(self) -> bool:
-        return not self._busy
+        return not (self._due or self._running)
 
     def close(self) -> bool:
         """Take no more turns, and let go all that was begun here. False: it was closed."""
@@ -164,7 +167,7 @@ class Holder:
     def begin(self) -> None:
         """The first turn, in the calling thread."""
         with self._lock:
-            self._busy = True
+            self._due = True
         self._turn()
 
     def _ring(self, mail: Signal | BeatDue | None) -> None:
@@ -179,14 +182,19 @@ class Holder:
             if self._closed:
                 return
             self._mailbox.extend(mail)
-            if self._busy:
+            # Who has a turn sees the news; who stepped back comes forward for it.
+            if self._running or (self._due and not self._behind):
                 return
-            self._busy = True
+            self._due, self._behind = True, False
         self._owner.crew.turn(self._turn, self._row.id)
 
     # -- a turn ---------------------------------------------------------------------------
 
     def _turn(self) -> None:
+        with self._lock:
+            if self._closed or self._running or not self._due:
+                return  # It came forward, and had this turn already.
+            self._running, self._due, self._behind = True, False, False
         try:
             more = self._step()
         except journal.Stopping:
@@ -195,12 +203,15 @@ class Holder:
             self._owner.broke(self, exc)
             return
         with self._lock:
-            if self._closed:
+            self._running = False
+            news = self._told or bool(self._mailbox)
+            if self._closed or not (more or news):
                 return
-            more = more or self._told or bool(self._mailbox)
-            self._busy = more
-        if more:
-            self._owner.crew.later(self._turn)
+            self._due, self._behind = True, not news
+        if news:
+            self._owner.crew.turn(self._turn, self._row.id)
+        else:
+            self._owner.crew.later(self._turn, self._row.project_id)
 
     def _step(self) -> bool:
         """One turn. True: there is more to compute."""
@@ -227,12 +238,11 @@ class Holder:
 
     def _compute(self) -> None:
         """Take what was said, for a slice of time."""
-        with self._owner.computing:
-            self._until = time.monotonic() + SLICE
-            while (signal := self._next()) is not None:
-                self._take(signal)
-                if time.monotonic() >= self._until:
-                    break
+        self._until = time.monotonic() + SLICE
+        while (signal := self._next()) is not None:
+            self._take(signal)
+            if time.monotonic() >= self._until:
+                break
 
     def _take(self, signal: Signal) -> None:
         taken = self.progress.advance(signal, self._enough)

@@ -32,8 +32,6 @@ PAUSE: Final = 0.5
 CHECK: Final = 5.0
 #: Seconds between looks at what could make room for others.
 CROWDED: Final = 0.5
-#: Executions that compute at the same time; more would only wait for each other.
-COMPUTING: Final = 4
 
 
 class Keeper:
@@ -56,7 +54,6 @@ class Keeper:
         self._held: dict[str, Holder] = {}
         self.departures = departures.Departures(parts)
         self._poller = inbox.Poller(self._told, self._look)
-        self.computing = threading.BoundedSemaphore(COMPUTING)
         self._next_check = 0.0
         self._next_wake = 0.0
         self._totals: collections.Counter[str] = collections.Counter()
@@ -110,7 +107,7 @@ class Keeper:
 
     def take(self, claim: board_base.Claim) -> None:
         """Hold what was claimed, with a slot taken for it."""
-        self.crew.later(lambda: self._take(claim))
+        self.crew.soon(lambda: self._take(claim))
 
     def hold(
         self,
@@ -146,7 +143,7 @@ class Keeper:
             self.timers.set(
                 claim,
                 self.now() + PAUSE,
-                lambda: self.crew.later(lambda: self.departures.let_go(claim)),
+                lambda: self.crew.soon(lambda: self.departures.let_go(claim)),
             )
             return
         if row is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Protocol
 
 from funcflow.conductor.compositions import base, crew, timers
@@ -25,8 +24,6 @@ class Owner(Protocol):
     park_after: float
     #: Nothing new is to be begun here: executions are to go on elsewhere.
     draining: bool
-    #: Bounds how many compute at the same time.
-    computing: threading.BoundedSemaphore
 
     def now(self) -> float:
         """The wall clock."""

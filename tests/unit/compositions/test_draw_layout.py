@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from funcflow.compositions.draw_layout import Layout, layout
+from funcflow.compositions.draw_layout import MOST, Layout, TooLargeToDraw, layout
 
 SIZE = (100.0, 40.0)
 NO_LABEL = (0.0, 0.0)
@@ -67,3 +67,18 @@ def test_nothing_covers_anything(seed: int) -> None:
 def apart(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
     (x, y, w, h), (u, v, b, t) = one, other
     return x + w <= u + 0.01 or u + b <= x + 0.01 or y + h <= v + 0.01 or v + t <= y + 0.01
+
+
+def test_a_long_chain_is_no_more_work_than_many_states() -> None:
+    """Each is looked at a few times, not once for each other."""
+    count = MOST // 2
+    placed = plain(count, *((n, n + 1) for n in range(count - 1)))
+    assert placed.count == 2 * count - 1
+    assert {x for x, _ in placed.boxes} == {0.0}
+
+
+def test_what_would_take_too_long_is_refused_at_once() -> None:
+    count = 400
+    edges = [(a, b) for a in range(count) for b in range(a + 1, count)]
+    with pytest.raises(TooLargeToDraw):
+        plain(count, *edges)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
 from xml.etree import ElementTree
 
 import pytest
 
+from funcflow.compositions import draw_svg
 from funcflow.compositions.compile import parse
+from funcflow.compositions.draw_layout import TooLargeToDraw
 from funcflow.compositions.draw_marks import Mark
 from funcflow.compositions.draw_svg import svg
 from funcflow.compositions.draw_visits import Outcome
@@ -57,3 +60,21 @@ def test_an_execution_shows_how_each_state_stands() -> None:
     assert [box.get("class") for box in shown.iter(f"{SVG}rect")] == ["box-caught"]
     # Where it has not been is pale.
     assert [group.get("opacity") for group in groups.values()] == [None, "0.45"]
+
+
+def test_machines_inside_of_each_other_are_laid_out_once() -> None:
+    machine: dict[str, object] = {"StartAt": "S0", "States": {"S0": {"Type": "Succeed"}}}
+    for number in range(1, 40):
+        name = f"S{number}"
+        state = {"Type": "Parallel", "Branches": [machine], "End": True}
+        machine = {"StartAt": name, "States": {name: state}}
+    assert texts(svg(parse(machine))).count("Parallel") == 39
+
+
+def test_many_machines_count_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(draw_svg, "MOST", 50)
+    branch = {"StartAt": "A{}", "States": {"A{}": {"Type": "Succeed"}}}
+    branches = [json.loads(json.dumps(branch).replace("{}", str(n))) for n in range(12)]
+    state = {"Type": "Parallel", "Branches": branches, "End": True}
+    with pytest.raises(TooLargeToDraw):
+        svg(parse({"StartAt": "P", "States": {"P": state}}))

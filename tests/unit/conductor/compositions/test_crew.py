@@ -74,7 +74,7 @@ def test_a_job_that_breaks_ends_nothing_else(crew: Crew) -> None:
         raise RuntimeError("broken")
 
     crew.turn(broken)
-    crew.later(lambda: threads.note("another"))
+    crew.soon(lambda: threads.note("another"))
     threads.all_of("what it led to", "another")
 
 
@@ -117,13 +117,48 @@ def test_there_are_only_so_many_threads(crew: Crew) -> None:
             running -= 1
 
     for _ in range(10):
-        crew.later(job)
+        crew.soon(job)
     until(lambda: running == 3, what="all threads to work")
     go_on.set()
     until(lambda: running == 0, what="all jobs to end")
     assert most == 3
 
 
+def test_what_goes_on_computing_steps_back_and_projects_take_turns() -> None:
+    crew = Crew(1)
+    order: list[str] = []
+    go_on = threading.Event()
+
+    def busy() -> None:
+        go_on.wait(10)
+
+    crew.soon(busy)
+    for n in range(3):
+        crew.later(lambda n=n: order.append(f"a{n}"), "a")  # type: ignore[misc]
+    crew.later(lambda: order.append("b0"), "b")
+    crew.soon(lambda: order.append("soon"))
+    go_on.set()
+    until(lambda: len(order) == 5, what="all to be done")
+    assert order == ["soon", "a0", "b0", "a1", "a2"]
+    crew.stop()
+
+
+def test_only_some_threads_compute(crew: Crew) -> None:
+    go_on, threads = threading.Event(), Threads()
+
+    def compute() -> None:
+        threads.note(threading.current_thread().name)
+        go_on.wait(10)
+
+    for _ in range(5):
+        crew.later(compute, "a")
+    until(lambda: len(threads.by_job) == 2, what="two to compute")
+    crew.soon(lambda: threads.note("meanwhile"))
+    threads.all_of("meanwhile")
+    assert len(threads.by_job) == 3
+    go_on.set()
+
+
 def test_after_the_end_nothing_is_begun(crew: Crew) -> None:
     crew.stop()
-    crew.later(lambda: pytest.fail("it was begun"))
+    crew.soon(lambda: pytest.fail("it was begun"))
