@@ -14,7 +14,7 @@ import json
 import pstats
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from funcflow import ids, models, states, submit
@@ -66,8 +66,14 @@ def execution(
     )
 
 
-def request(parts: doubles.Parts, method: str, path: str, body: Any = None) -> Request:
-    """A function that sends it once and tells the status line."""
+def request(
+    parts: doubles.Parts,
+    method: str,
+    path: str,
+    body: Any = None,
+    more: Mapping[str, str] | None = None,
+) -> Request:
+    """A function that sends it once and tells the status line. ``more``: of the environment."""
     raw = b"" if body is None else json.dumps(body).encode()
     told: list[str] = []
 
@@ -86,6 +92,7 @@ def request(parts: doubles.Parts, method: str, path: str, body: Any = None) -> R
             "CONTENT_LENGTH": str(len(raw)),
             "wsgi.url_scheme": "http",
             "wsgi.input": io.BytesIO(raw),
+            **(more or {}),
         }
         told.clear()
         b"".join(parts.app(environ, lambda line, headers, exc_info=None: told.append(line)))

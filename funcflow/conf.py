@@ -6,13 +6,15 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg
 
-from funcflow import errors
+from funcflow import errors, options_kubernetes
 
 MIB = 1024 * 1024
 
@@ -49,6 +51,13 @@ API = [
         "process; further ones get 429. Keep it below the number of threads.",
     ),
     cfg.IntOpt("max_package", default=50 * MIB, min=1, help="Bytes of a package zip."),
+    cfg.ListOpt(
+        "image_functions",
+        default=[],
+        help="Container images that functions may be made of, by name; * stands for anything, "
+        "as in registry.example.org/functions/*. None by default: they need a sandbox that "
+        "runs images (kubernetes).",
+    ),
     cfg.IntOpt("max_input", default=256 * 1024, min=1, help="Bytes of an execution's input."),
     cfg.IntOpt(
         "max_page",
@@ -56,6 +65,17 @@ API = [
         min=1,
         help="Rows a list answers at most, and by default.",
     ),
+]
+
+AUDIT = [
+    cfg.BoolOpt(
+        "enabled",
+        default=False,
+        help="Send a CADF event before and after each operation; where to is said in "
+        "[audit_middleware_notifications] and [oslo_messaging_notifications].",
+    ),
+    cfg.StrOpt("map_file", help="How paths read in events. Default: as delivered."),
+    cfg.ListOpt("ignore_methods", default=[], help="Methods not audited, such as GET, HEAD."),
 ]
 
 DATABASE = [
@@ -144,7 +164,7 @@ CONDUCTOR = [
 ]
 
 SANDBOX = [
-    cfg.StrOpt("driver", default="process", help="process or memory."),
+    cfg.StrOpt("driver", default="process", help="process, kubernetes or memory."),
     cfg.BoolOpt(
         "allow_unprotected",
         default=False,
@@ -242,20 +262,44 @@ LIMITS = [
     cfg.IntOpt("default_timeout", default=5, help="Seconds."),
     cfg.IntOpt("default_concurrency", default=3, help="Runs at once in one worker (v1 rule)."),
     cfg.IntOpt("max_versions", default=10, help="Versions of one function or composition."),
-    cfg.IntOpt("max_functions", default=1000, help="Functions of one project."),
+    cfg.IntOpt("max_kept_workers", default=10, min=0, help="Kept warm of one function at most."),
     cfg.IntOpt("max_compositions", default=1000, help="Compositions of one project."),
+]
+
+#: Their names are those of :class:`funcflow.quotas.base.Limits`.
+QUOTAS = [
+    cfg.StrOpt(
+        "driver",
+        default="database",
+        help="Who knows the limits of single projects: database (the API sets them), or "
+        "keystone (unified limits, see [oslo_limit]).",
+    ),
+    cfg.FloatOpt("cache_time", default=10.0, min=0, help="Seconds limits are remembered."),
+    cfg.IntOpt("functions", default=1000, min=-1, help="Functions of one project. -1: any."),
+    cfg.IntOpt("code_size", default=-1, min=-1, help="Bytes of its packages. -1: any."),
+    cfg.IntOpt("executions", default=-1, min=-1, help="Its running executions. -1: any."),
+    cfg.IntOpt("memory", default=-1, min=-1, help="Bytes of their memory limits. -1: any."),
+    cfg.IntOpt(
+        "invocations_per_minute",
+        default=-1,
+        min=-1,
+        help="Its executions accepted in any 60 seconds. -1: any.",
+    ),
 ]
 
 GROUPS: dict[str, Any] = {
     "DEFAULT": DEFAULT,
     "api": API,
+    "audit": AUDIT,
     "database": DATABASE,
     "store": STORE,
     "jobboard": JOBBOARD,
     "conductor": CONDUCTOR,
     "sandbox": SANDBOX,
     "compositions": COMPOSITIONS,
+    "kubernetes": options_kubernetes.OPTIONS,
     "limits": LIMITS,
+    "quotas": QUOTAS,
 }
 
 
@@ -300,6 +344,23 @@ def data_dir(conf: cfg.ConfigOpts) -> Path:
     :raises errors.ConfigError: it cannot be made
     """
     return _made(conf.data_dir, "Choose another one with --data-dir or [DEFAULT] data_dir.")
+
+
+def secret(conf: cfg.ConfigOpts) -> str:
+    """The installation's secret; made and kept in the data folder unless configured."""
+    if conf.secret:
+        return str(conf.secret)
+    path: Path = data_dir(conf) / "secret"
+    try:
+        with open(path, "x", opener=_private) as file:
+            file.write(secrets.token_urlsafe(32))
+    except FileExistsError:
+        pass  # Made at an earlier start.
+    return path.read_text()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def database_url(conf: cfg.ConfigOpts) -> str:

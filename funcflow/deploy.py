@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import fnmatch
 import hashlib
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, Final, Literal, TypeVar
@@ -17,14 +19,21 @@ from typing import Any, BinaryIO, Final, Literal, TypeVar
 from oslo_config import cfg
 
 from funcflow import errors, ids, models, packages
-from funcflow.db import functions, runtimes
+from funcflow.db import functions, runtimes, usage
 from funcflow.db.engine import Database
+from funcflow.quotas import base as quotas
 from funcflow.stores import base as store_base
 
 T = TypeVar("T")
 _CHUNK = 64 * 1024
 _UNITS = {"cpu": "millicpu", "memory": "bytes", "timeout": "seconds"}
 _HOW = 'Send a zip as the form\'s file "package", or a module as "source".'
+#: A name as registries have it: host and path, tag, digest.
+_IMAGE = re.compile(
+    r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
+    r"(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
 
 
 class Keep(enum.Enum):
@@ -65,10 +74,14 @@ class Wish:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Upload:
-    """Code that is in the store. ``chunks``: its bytes, as often as needed."""
+    """Code that is in the store. ``chunks``: its bytes, as often as needed.
+
+    ``digest`` None: an image, which is in a registry.
+    """
 
     code: dict[str, Any]
-    digest: str
+    digest: str | None
+    size: int
     chunks: Callable[[], Iterable[bytes]]
 
 
@@ -77,6 +90,8 @@ class Deployer:
 
     def __init__(self, conf: cfg.ConfigOpts, database: Database, store: store_base.Store) -> None:
         self._limits = conf.limits
+        self._images: list[str] = conf.api.image_functions
+        self._quotas = quotas.load(conf, database)
         self._package_limits = packages.Limits(size=conf.api.max_package)
         self._database = database
         self._store = store
@@ -118,19 +133,17 @@ class Deployer:
                 hint=_HOW,
             )
         self._check(wish)
-        if wish.runtime is KEEP:
-            raise errors.BadRequest(
-                '"runtime_id" must be specified.',
-                code="no_runtime",
-                hint="Name one by id or name, such as python3; GET /v1/runtimes lists them.",
-            )
-        runtime = self._runtime(context, wish.runtime)
+        runtime = None
+        if not _is_image(wish):
+            if wish.runtime is KEEP:
+                raise _no_runtime()
+            runtime = self._runtime(context, wish.runtime)
         now = time.time()
         blank = models.Revision(
             function_id=ids.new(),
             number=1,
             project_id=context.project_id,
-            runtime_id=runtime.id,
+            runtime_id=runtime.id if runtime else None,
             code={},
             digest=None,
             limits=models.Limits(
@@ -152,8 +165,13 @@ class Deployer:
             revision=_merged(blank, wish, runtime, upload),
             created_at=now,
         )
-        most: int = self._limits.max_functions
-        self._database.transact(lambda connection: functions.create(connection, made, most))
+        limits = self._quotas.limits(context.project_id)
+
+        def write(connection: Any) -> None:
+            functions.create(connection, made, limits.functions)
+            self._check_code(connection, made.project_id, limits)
+
+        self._database.transact(write)
         self._keep(upload)
         return made
 
@@ -169,6 +187,7 @@ class Deployer:
         runtime = None if wish.runtime is KEEP else self._runtime(context, wish.runtime)
         upload = self._upload(wish, current.revision, runtime)
         name, description = _pick(wish.name, None), _pick(wish.description, None)
+        limits = self._quotas.limits(current.project_id)
 
         def write(connection: Any) -> models.Function:
             now = time.time()
@@ -179,6 +198,7 @@ class Deployer:
                 made = functions.new_revision(
                     connection, made.id, made.project_id, revision, now=now
                 )
+                self._check_code(connection, made.project_id, limits)
             if name is not None or description is not None:
                 made = functions.update(
                     connection, made.id, made.project_id, now=now,
@@ -190,6 +210,20 @@ class Deployer:
         self._keep(upload)
         return changed
 
+    def _check_code(self, connection: Any, project_id: str, limits: quotas.Limits) -> None:
+        """In the transaction that adds code, which is undone if that is too much.
+
+        :raises quotas.QuotaExceeded: the project's packages are more than they may be
+        """
+        if limits.code_size < 0:
+            return
+        have = usage.locked_code_size(connection, project_id)
+        if have > limits.code_size:
+            raise quotas.QuotaExceeded(
+                f"the project's packages would be {have} bytes, more than its "
+                f"{limits.code_size} allowed"
+            )
+
     def _runtime(self, context: models.RequestContext, reference: str) -> models.Runtime:
         with self._database.read() as connection:
             found = runtimes.resolve(connection, reference, context.project_id)
@@ -200,7 +234,7 @@ class Deployer:
         return found
 
     def _check(self, wish: Wish) -> None:
-        """What is wished is within the configured limits, and from where code can come."""
+        """What is wished is within the configured limits, and of code that can be had."""
         for name, value in (
             ("cpu", wish.cpu),
             ("memory", wish.memory_size),
@@ -213,14 +247,46 @@ class Deployer:
                 )
         if wish.code is not KEEP:
             _check_origin(wish.code.get("source"))
+        if _is_image(wish):
+            self._check_image(wish)
+
+    def _check_image(self, wish: Wish) -> None:
+        """Only images that the operator lets run, and nothing beside them."""
+        assert wish.code is not KEEP
+        image = wish.code.get("image")
+        if not self._images:
+            raise errors.BadRequest(
+                "functions from image cannot be run here",
+                code="unsupported_code_source",
+                hint="Send the code as a package.",
+            )
+        if not isinstance(image, str) or len(image) > 255 or not _IMAGE.fullmatch(image):
+            raise errors.BadRequest("code.image is not the name of an image", code="bad_image")
+        if not any(fnmatch.fnmatchcase(image, pattern) for pattern in self._images):
+            raise errors.Forbidden(
+                f"functions may not be made of the image {image}",
+                code="image_refused",
+                hint=f"Images that may be used: {', '.join(self._images)}",
+            )
+        if wish.package is not None or wish.source is not None:
+            raise errors.BadRequest("code is an image or a package, not both", code="bad_image")
+        if wish.runtime is not KEEP:
+            raise errors.BadRequest("an image brings its own runtime", code="bad_image")
 
     def _upload(
         self, wish: Wish, old: models.Revision, runtime: models.Runtime | None
     ) -> _Upload | None:
         """The code that came with the wish, checked and stored; None: none came."""
+        if wish.code is not KEEP and _is_image(wish):
+            return _Upload({"source": "image", "image": wish.code["image"]}, None, 0, lambda: [])
+        comes = wish.source is not None or wish.package is not None
+        if comes and runtime is None and old.runtime_id is None:
+            raise _no_runtime()
         if wish.source is not None:
             return self._source(wish.source, _pick(wish.entry, old.entry), old, runtime)
         if wish.package is None:
+            if runtime is not None and old.code.get("source") == "image":
+                raise errors.BadRequest("an image brings its own runtime", code="bad_image")
             return None
         package = wish.package
         promised = None if wish.code is KEEP else wish.code.get("md5sum")
@@ -233,7 +299,7 @@ class Deployer:
             raise errors.BadRequest("Package md5 mismatch.", code="md5_mismatch")
         digest = self._store.put(_chunks(package))
         code = {"source": "package", "md5sum": info.md5}
-        return _Upload(code, digest, lambda: _chunks(package))
+        return _Upload(code, digest, package.seek(0, 2), lambda: _chunks(package))
 
     def _source(
         self, source: str, entry: str, old: models.Revision, runtime: models.Runtime | None
@@ -244,11 +310,11 @@ class Deployer:
         data = packages.from_source(source, runtime.language if runtime else "", entry)
         md5sum = hashlib.md5(data, usedforsecurity=False).hexdigest()
         digest = self._store.put([data])
-        return _Upload({"source": "source", "md5sum": md5sum}, digest, lambda: [data])
+        return _Upload({"source": "source", "md5sum": md5sum}, digest, len(data), lambda: [data])
 
     def _keep(self, upload: _Upload | None) -> None:
         """Store the package again if it was collected as garbage before a row pointed to it."""
-        if upload is None:
+        if upload is None or upload.digest is None:
             return
         try:
             self._store.open(upload.digest).close()
@@ -270,12 +336,18 @@ def _merged(
         concurrency=_pick(wish.concurrency, old.limits.concurrency),
         max_concurrency=_pick(wish.max_concurrency, old.limits.max_concurrency),
     )
+    runtime_id = old.runtime_id if runtime is None else runtime.id
+    if upload is not None and upload.digest is None:
+        runtime_id = None
+    elif upload is not None and runtime_id is None:  # it became an image meanwhile
+        raise _no_runtime()
     environment = {**_pick(wish.environment, old.environment), **wish.variables}
     return dataclasses.replace(
         old,
-        runtime_id=old.runtime_id if runtime is None else runtime.id,
+        runtime_id=runtime_id,
         code=old.code if upload is None else upload.code,
         digest=old.digest if upload is None else upload.digest,
+        size=old.size if upload is None else upload.size,
         entry=_pick(wish.entry, old.entry),
         environment={name: value for name, value in environment.items() if value is not None},
         limits=limits,
@@ -285,18 +357,31 @@ def _merged(
 
 
 def _check_origin(source: object) -> None:
-    """Code may come as a package or a source text, not from elsewhere."""
-    if source in ("swift", "image"):
+    """Code may come as a package, a source text or an image, not from elsewhere."""
+    if source == "swift":
         raise errors.BadRequest(
-            f"functions from {source} cannot be run here",
+            "functions from swift cannot be run here",
             code="unsupported_code_source",
             hint="Send the code as a package.",
         )
-    if source not in ("package", "source"):
+    if source not in ("package", "source", "image"):
         raise errors.BadRequest(
-            f"Invalid code source specified, available sources: package, source (not {source!r})",
+            "Invalid code source specified, available sources: package, source, image "
+            f"(not {source!r})",
             code="bad_code_source",
         )
+
+
+def _is_image(wish: Wish) -> bool:
+    return wish.code is not KEEP and wish.code.get("source") == "image"
+
+
+def _no_runtime() -> errors.BadRequest:
+    return errors.BadRequest(
+        '"runtime_id" must be specified.',
+        code="no_runtime",
+        hint="Name one by id or name, such as python3; GET /v1/runtimes lists them.",
+    )
 
 
 def _pick(wished: T | Literal[Keep.KEEP], now: T) -> T:

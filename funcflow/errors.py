@@ -43,6 +43,17 @@ class BadPackage(BadRequest):
     hint = "Send a plain zip of regular files, inside the limits of the guide."
 
 
+class Unauthorized(FuncflowError):
+    """``challenge``: what the header WWW-Authenticate says."""
+
+    code, status = "unauthorized", 401
+    hint = "Log in (again) at Keystone, and send the token as X-Auth-Token."
+
+    def __init__(self, message: str, *, challenge: str) -> None:
+        super().__init__(message)
+        self.challenge = challenge
+
+
 class Forbidden(FuncflowError):
     code, status = "forbidden", 403
     hint = "Ask the owner of the resource, or your operator, for the right to do this."

@@ -15,6 +15,9 @@ from funcflow import states
 
 Delivery = Literal["at-least-once", "at-most-once"]
 CompositionType = Literal["STANDARD", "EXPRESS"]
+#: Each grants what it names and nothing else.
+Permission = Literal["execute", "read", "publish"]
+ShareTarget = Literal["project", "domain", "all"]
 CodeSource = Literal["package", "source", "image", "swift"]
 
 #: The version number that means "whatever the function is now".
@@ -76,6 +79,8 @@ class Revision:
     #: Whether the worker may reach the network.
     network: bool = False
     created_at: float = 0.0
+    #: Bytes of the package.
+    size: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +94,33 @@ class Function:
     revision: Revision
     created_at: float
     updated_at: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Provision:
+    """Workers kept warm, always or at certain hours of certain days."""
+
+    workers: int
+    #: ``LATEST``, or the version they are of.
+    version: int = LATEST
+    #: Minutes since midnight, local time; None: the whole day. An end before the start is on the
+    #: next day.
+    start: int | None = None
+    end: int | None = None
+    #: Of the start: 0 is Monday.
+    days: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
+    timezone: str = "UTC"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Scaling:
+    """How many workers a function has."""
+
+    #: Of ``latest``, kept warm at any time.
+    min_workers: int = 0
+    #: Of one revision, on one conductor; None: as many as there is room for.
+    max_workers: int | None = None
+    provisioned: tuple[Provision, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +149,27 @@ class Alias:
     weights: Mapping[int, float] = dataclasses.field(default_factory=dict)
     created_at: float
     updated_at: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What others may do with a function. ``target_id``: a project's or domain's, "" for all.
+
+    At most one of ``function_version`` and ``function_alias`` narrows it.
+    """
+
+    id: str
+    function_id: str
+    #: The owner's.
+    project_id: str
+    target_kind: ShareTarget
+    target_id: str = ""
+    permission: Permission
+    function_version: int | None = None
+    function_alias: str | None = None
+    expires_at: float | None = None
+    created_by: str | None = None
+    created_at: float
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,9 +375,20 @@ class LogChunk:
 class RequestContext:
     """Who asks, established by the auth driver before any controller runs."""
 
+    #: The project the token is of; "" when it is of another scope.
     project_id: str
     user_id: str | None = None
     roles: tuple[str, ...] = ()
+    #: Sees and changes every project's things.
     is_admin: bool = False
+    #: The domain that the project is in.
+    project_domain_id: str | None = None
+    user_domain_id: str | None = None
+    #: The domain the token is of, when that is its scope.
+    domain_id: str | None = None
+    #: "all" when the token is of system scope.
+    system_scope: str | None = None
+    #: Roles of the service that passes somebody's request on.
+    service_roles: tuple[str, ...] = ()
     request_id: str
     traceparent: str | None = None

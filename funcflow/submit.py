@@ -13,9 +13,10 @@ import time
 from oslo_config import cfg
 
 from funcflow import control, errors, handover, ids, models, queues, states, targets
-from funcflow.db import executions
+from funcflow.db import executions, rates
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
+from funcflow.quotas import base as quotas
 
 #: Seconds between looks at a row whose conductor does not answer (any more).
 LOOK = 0.1
@@ -69,6 +70,7 @@ class Submitter:
         self._handover = handover
         self._control = control
         self._targets = targets.Targets(database, TARGET_AGE)
+        self._quotas = quotas.load(conf, database)
         self._queues = queues.Queues(conf, database, "function")
         self._stopping = threading.Event()
 
@@ -85,6 +87,7 @@ class Submitter:
             known = self._known(context, call)
             if known is not None:
                 return self._again(execution, known, call)
+        self._take_rate(execution.project_id)
         if call.sync:
             return self._run(execution, call)
         return self._post(execution, call)
@@ -115,9 +118,10 @@ class Submitter:
         """Queue a dead execution again, with fresh attempts and a fresh age.
 
         :raises funcflow.errors.Conflict: it is not dead
+        :raises funcflow.errors.Forbidden: its function is no longer shared with the project
         """
         now = time.time()
-        self._get(context, execution_id)
+        self._targets.check(context, self._get(context, execution_id))
         expires_at = now + self._conf.conductor.max_age
         if not self._database.write(executions.Redrive(execution_id, now, expires_at)):
             raise errors.Conflict(
@@ -233,6 +237,20 @@ class Submitter:
             self._board.discard([_ticket(execution)])
         except errors.Unavailable:
             pass  # Whoever claims it finds the row settled and consumes it.
+
+    def _take_rate(self, project_id: str) -> None:
+        """
+        :raises quotas.QuotaBusy: the project made as many calls in a minute as it may
+        """
+        limit = self._quotas.limits(project_id).invocations_per_minute
+        if limit < 0:
+            return
+        wait = self._database.write(rates.Take(project_id, limit, time.time()))
+        if wait > 0:
+            raise quotas.QuotaBusy(
+                f"the project made {limit} calls within a minute, as many as it may",
+                retry_after=wait,
+            )
 
 
 def _ticket(execution: models.Execution) -> board_base.Ticket:

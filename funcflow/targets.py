@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
-from funcflow import errors, models
-from funcflow.db import aliases, functions, versions
+from funcflow import errors, models, sharing
+from funcflow.db import aliases, functions, shares, versions
 from funcflow.db.engine import Database
 
 T = TypeVar("T")
@@ -79,22 +79,66 @@ class Targets(Memory):
         """The revision to run.
 
         :param function: id or name; ignored when ``alias`` is given
-        :raises funcflow.errors.NotFound: nothing of that name in the project
+        :param alias: name, or ``FUNCTION_ID:NAME``, as shared aliases are called
+        :raises funcflow.errors.NotFound: nothing of that name in the project, or shared with it
+        :raises funcflow.errors.Forbidden: it is shared, but not to execute this
         """
         if alias is not None:
-            found = self._alias(context.project_id, alias)
-            version = split(found.weights, found.function_version, random.random())
-            return self._version(found.function_id, version)
+            return self._by_alias(context, *sharing.split_alias(alias))
         if function is None:
             raise errors.BadRequest(
                 "function_id or function_alias is missing",
                 hint="Say which function to run, by id, name or alias.",
             )
-        project_id = None if context.is_admin else context.project_id
-        known = self._function(project_id, context.project_id, function)
+        known = self._function(context.project_id, function)
+        self._check(context, known, version, None)
         if version == models.LATEST:
             return Target(known.id, models.LATEST, known.revision.number)
         return self._version(known.id, version)
+
+    def check(self, context: models.RequestContext, execution: models.Execution) -> None:
+        """Whether its project may still run what the execution runs.
+
+        :raises funcflow.errors.Forbidden: it was shared once, and is no longer
+        """
+        try:
+            known = self._function(context.project_id, execution.function_id)
+        except errors.NotFound:
+            return  # Deleted meanwhile: what was accepted runs to its end.
+        if context.is_admin or known.project_id == execution.project_id:
+            return
+        with self._database.read() as conn:
+            if not shares.still_executable(conn, known.id, execution.project_id, time.time()):
+                raise sharing.NotShared(f"function {known.id} is no longer shared")
+
+    def _by_alias(
+        self, context: models.RequestContext, function_id: str | None, name: str
+    ) -> Target:
+        project_id = context.project_id
+        if function_id is not None:
+            function = self._function(project_id, function_id)
+            self._check(context, function, models.LATEST, name)
+            project_id = function.project_id
+        found = self._alias(project_id, name)
+        if function_id not in (None, found.function_id):
+            raise errors.NotFound(f"function {function_id} has no alias {name!r}")
+        version = split(found.weights, found.function_version, random.random())
+        return self._version(found.function_id, version)
+
+    def _check(
+        self,
+        context: models.RequestContext,
+        function: models.Function,
+        version: int,
+        alias: str | None,
+    ) -> None:
+        """Of another project's function, whether it is shared to be executed: asked anew each
+        time, so that taking a share back acts at once."""
+        if context.is_admin or function.project_id == context.project_id:
+            return
+        with self._database.read() as conn:
+            access = sharing.of(conn, context, function)
+        access.check("execute", version=version, alias=alias)
 
     def _alias(self, project_id: str, name: str) -> models.Alias:
         def load() -> models.Alias:
@@ -103,12 +147,14 @@ class Targets(Memory):
 
         return self.remember(("alias", project_id, name), load)
 
-    def _function(self, project_id: str | None, own_project: str, ref: str) -> models.Function:
+    def _function(self, own_project: str, ref: str) -> models.Function:
+        """By a name in the own project, or by id, whosever it is."""
+
         def load() -> models.Function:
             with self._database.read() as conn:
-                return functions.resolve(conn, ref, project_id, own_project)
+                return functions.resolve(conn, ref, None, own_project)
 
-        return self.remember(("function", project_id, own_project, ref), load)
+        return self.remember(("function", own_project, ref), load)
 
     def _version(self, function_id: str, number: int) -> Target:
         def load() -> Target:

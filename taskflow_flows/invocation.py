@@ -21,6 +21,10 @@ class Definition:
     function_name: str
     language: str
     trusted: bool
+    #: Of the runtime, or the function's own.
+    image: str = ""
+    #: Of this revision on one conductor; None: as many as there is room for.
+    max_workers: int | None = None
 
 
 class Lease(Protocol):
@@ -47,8 +51,11 @@ class Catalog(Protocol):
 
 
 class Pools(Protocol):
-    def acquire(self, definition: Definition, timeout: float) -> Lease:
-        """A worker of the revision, warm if there is one.
+    def acquire(
+        self, definition: Definition, timeout: float, project_id: str | None = None
+    ) -> Lease:
+        """A worker of the revision, warm if there is one. ``project_id``: who calls, when it is
+        not the function's own project; workers never serve two of them.
 
         :raises funcflow.sandboxes.base.SandboxError: none came up, or no room in time
         """

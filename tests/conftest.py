@@ -5,6 +5,7 @@ A service that is not installed fails the tests that need it; `make test` instal
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -14,15 +15,28 @@ from pathlib import Path
 
 import pytest
 
-from tools.services import postgres, process
+from tools.images import build
+from tools.services import identities, kubernetes, postgres, process
+from tools.services import keystone as identity
 from tools.services import rabbitmq as amqp
+from tools.services import swift as object_store
 from tools.services import zookeeper as zk
+
+#: Seconds for a test that may be the one that builds or starts the cluster.
+_CLUSTER_TIMEOUT = 1500
 
 # Tests call our programs by name, as people do who activated the virtualenv.
 os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 
 # A shell starts what runs in the background deaf to Ctrl-C, and what that starts is deaf too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        if "kubernetes_cluster" in names and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_CLUSTER_TIMEOUT))
 
 
 @pytest.fixture(scope="session")
@@ -118,8 +132,89 @@ def rabbitmq(rabbitmq_broker: amqp.Broker) -> str:
     return rabbitmq_broker.url
 
 
+@pytest.fixture(scope="session")
+def keystone(service_folder: Path) -> Iterator[identity.Server]:
+    """A Keystone shared by all tests: use projects and users of your own."""
+    server = identity.Server(service_folder / "keystone")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def keystone_node(service_folder: Path) -> Iterator[identity.Server]:
+    """A Keystone of the test's own, to kill, pause and start again."""
+    with tempfile.TemporaryDirectory(dir=service_folder) as folder:
+        server = identity.Server(Path(folder))
+        try:
+            server.start()
+            yield server
+        finally:
+            server.kill()
+
+
+@pytest.fixture(scope="session")
+def cloud(keystone: identity.Server) -> Iterator[identities.Cloud]:
+    """The administrator of the shared Keystone, who makes projects and users."""
+    with identities.Cloud(keystone.url) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def swift(service_folder: Path, keystone: identity.Server) -> Iterator[object_store.Server]:
+    """A Swift shared by all tests, behind the shared Keystone: use accounts of your own."""
+    server = object_store.Server(service_folder / "swift", keystone.url)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def swift_node(service_folder: Path, keystone: identity.Server) -> Iterator[object_store.Server]:
+    """A Swift of the test's own, to kill, pause and start again; the catalog names another."""
+    with tempfile.TemporaryDirectory(dir=service_folder) as folder:
+        server = object_store.Server(Path(folder), keystone.url, listed=False)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.kill()
+
+
 @pytest.fixture
 def data_dir() -> Iterator[Path]:
     """A fresh folder with a short path, as sockets in it need."""
     with tempfile.TemporaryDirectory(prefix="funcflow-") as folder:
         yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def kubernetes_cluster(request: pytest.FixtureRequest) -> Iterator[kubernetes.Cluster]:
+    """A Kubernetes shared by all tests, which make namespaces of their own; its faults are theirs
+    to heal. As root our own node, which one that runs already is; else that of KUBECONFIG."""
+    cluster = kubernetes.find()
+    if cluster is None:
+        reason = "Kubernetes needs root on Debian, or a cluster in KUBECONFIG"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with contextlib.ExitStack() as stack:
+        # Minutes may pass at the first time: let what it says be seen.
+        capture = request.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled():
+            stack.enter_context(cluster.shared())
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def kubernetes_images(kubernetes_cluster: kubernetes.Cluster) -> dict[str, str]:
+    """Names of our images, by language and ``agent``, which the cluster has."""
+    recipes = build.known()
+    return {
+        name: kubernetes_cluster.provide(*build.build(recipes[name], recipes))
+        for name in ("agent", "python3", "nodejs")
+    }

@@ -35,13 +35,15 @@ def spec(
     trusted: bool = True,
     network: bool = False,
     environment: Mapping[str, str] | None = None,
+    project_id: str = "project",
+    function_id: str = "function",
     **limits: Any,
 ) -> WorkerSpec:
     limits = {"cpu": 2000, "timeout": 30.0, **limits}
     revision = models.Revision(
-        function_id="function",
+        function_id=function_id,
         number=1,
-        project_id="project",
+        project_id=project_id,
         runtime_id="runtime",
         code={"source": "package"},
         digest="0" * 64,

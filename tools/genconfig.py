@@ -1,17 +1,22 @@
-"""Writes etc/funcflow/funcflow.conf from the options in ``funcflow.conf``.
+"""Writes the samples in etc/funcflow: funcflow.conf from the options in ``funcflow.conf``, and
+policy.yaml from the rules in ``funcflow.policies``.
 
-``python -m tools.genconfig``; ``tests/unit/tools/test_genconfig.py`` fails while the file is
+``python -m tools.genconfig``; ``tests/unit/tools/test_genconfig.py`` fails while a file is
 out of date.
 """
 
 from __future__ import annotations
 
 import io
+import tempfile
 from pathlib import Path
 
 from oslo_config import cfg, generator
+from oslo_policy import generator as policy_generator
 
-SAMPLE = Path(__file__).resolve().parent.parent / "etc/funcflow/funcflow.conf"
+ETC = Path(__file__).resolve().parent.parent / "etc/funcflow"
+SAMPLE = ETC / "funcflow.conf"
+POLICY = ETC / "policy.yaml"
 
 
 def render() -> str:
@@ -24,6 +29,16 @@ def render() -> str:
     return output.getvalue()
 
 
+def render_policy() -> str:
+    """The sample policy file: every rule with its default, as comments."""
+    conf = cfg.ConfigOpts()
+    generator_options = ["--namespace", "funcflow"]
+    with tempfile.NamedTemporaryFile(suffix=".yaml") as file:
+        policy_generator.generate_sample([*generator_options, "--output-file", file.name], conf)
+        return Path(file.name).read_text()
+
+
 if __name__ == "__main__":
-    SAMPLE.write_text(render())
-    print(f"wrote {SAMPLE}")
+    for path, text in ((SAMPLE, render()), (POLICY, render_policy())):
+        path.write_text(text)
+        print(f"wrote {path}")

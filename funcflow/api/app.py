@@ -7,11 +7,13 @@ The order of :meth:`Application.__call__`, and why:
    apart. A client's own id is kept only when it has our form: it ends up in logs.
 2. *Trace context*: a valid W3C ``traceparent`` is passed on, anything else is replaced.
 3. *Auth* before anything of the body is read, so strangers cost nothing. It is the only place
-   that may believe identity headers, and it removes the client's own.
-4. *Pecan* finds the operation; the operation checks administrator, parameters and body (whose
-   size is limited while it is read), then its controller runs.
-5. *Faults* wrap 3 and 4, so that each error, also of auth or routing, has the one JSON shape.
-6. *Headers, metrics, access log* come last and see the final status, whatever made it. The log
+   that may believe identity headers, and it removes the client's own. Strangers may read the
+   few pages that are for everybody: versions, health, metrics, the OpenAPI document.
+4. *Pecan* finds the operation; the operation checks policy, parameters and body (whose size is
+   limited while it is read), then its controller runs.
+5. *Audit*, if configured, is told of each operation and how it ended.
+6. *Faults* wrap 3 to 5, so that each error, also of auth or routing, has the one JSON shape.
+7. *Headers, metrics, access log* come last and see the final status, whatever made it. The log
    has no task tokens, which are secrets.
 
 The slow client is the server's business: waitress reads a request before it calls us; in front
@@ -20,6 +22,8 @@ of gunicorn, whose threads read themselves, stands a proxy that buffers requests
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import os
 import re
 import time
@@ -31,12 +35,13 @@ import prometheus_client
 import webob
 from oslo_log import log as logging
 
-from funcflow import errors, ids
-from funcflow.api import faults
+from funcflow import errors, ids, models
+from funcflow.api import faults, operations
 from funcflow.api.controllers import root
 from funcflow.api.metrics import Metrics
 from funcflow.api.request import Request
 from funcflow.api.waiting import Slots
+from funcflow.auth import audit, guard, headers
 from funcflow.services import Services
 
 LOG = logging.getLogger(__name__)
@@ -50,7 +55,10 @@ _TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 )
 
+_PARAMETER = re.compile(r"\{\w+\}")
+
 StartResponse = Callable[..., Any]
+App = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
 
 def make_app(
@@ -72,7 +80,11 @@ class Application:
         self._metrics = metrics
         self._max_package: int = services.conf.api.max_package
         self._slots = Slots(services.conf.api.max_waiting)
+        self._guard = guard.Guard(services.conf)
         self.root = root.Root(services, metrics, self._slots)
+        public = _open_paths(self.root, self._guard.rules)
+        # A driver for loopback alone looks at every request: it may come from a web page.
+        self._anybody = None if self._auth.loopback_only else public
         self._pecan = _Router(
             self.root,
             use_context_locals=False,
@@ -82,10 +94,16 @@ class Application:
             hooks=[faults.TranslateErrors()],
         )
 
+        # With its own faults inside, so that the events tell how a request ended.
+        answered = functools.partial(self._safely, self._pecan)
+        wrapped = audit.wrap(answered, services.conf, lambda environ: environ[REQUEST_KEY].asker)
+        self._audited: App = self._pecan if wrapped is answered else wrapped
+
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
         request = Request(environ, _request_id(environ))
         request.max_package = self._max_package
+        request.guard = self._guard
         environ[REQUEST_KEY] = request
         environ["HTTP_TRACEPARENT"] = _traceparent(environ)
         status = 500
@@ -96,17 +114,7 @@ class Application:
             headers.append((REQUEST_ID_HEADER, request.id))
             return start_response(line, headers, exc_info)
 
-        try:
-            request.asker = self._auth.context(environ, request.id)
-            body: Iterable[bytes] = self._pecan(environ, start)
-        except errors.FuncflowError as exc:
-            if exc.status >= 500:
-                LOG.warning("request %s: %s: %s", request.id, exc.code, exc.message, exc_info=exc)
-            if exc.status == 413:
-                request.discard()
-            body = self._fail(environ, start, faults.to_answer(exc, request.id))
-        except Exception as exc:
-            body = self._fail(environ, start, faults.unexpected(exc, request.id))
+        body = self._safely(self._admitted, environ, start)
         seconds = time.perf_counter() - started
         self._metrics.answered(request.operation, status, seconds)
         # A task's token is the right to answer it.
@@ -126,6 +134,41 @@ class Application:
     def stop(self) -> None:
         """End log streams, so that the server can drain; other requests are not touched."""
         self._slots.stopping.set()
+
+    def _admitted(self, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        request: Request = environ[REQUEST_KEY]
+        request.asker = self._admit(environ, request)
+        return self._audited(environ, start)
+
+    def _safely(self, app: App, environ: dict[str, Any], start: StartResponse) -> Iterable[bytes]:
+        """What ``app`` answers, also when it raises."""
+        request: Request = environ[REQUEST_KEY]
+        try:
+            body: Iterable[bytes] = app(environ, start)
+            return body
+        except errors.FuncflowError as exc:
+            if exc.status >= 500:
+                LOG.warning("request %s: %s: %s", request.id, exc.code, exc.message, exc_info=exc)
+            if exc.status == 413:
+                request.discard()
+            return self._fail(environ, start, faults.to_answer(exc, request.id))
+        except Exception as exc:
+            return self._fail(environ, start, faults.unexpected(exc, request.id))
+
+    def _admit(self, environ: dict[str, Any], request: Request) -> models.RequestContext:
+        """Who asks.
+
+        :raises errors.FuncflowError: nobody we know, and the page is not for everybody
+        """
+        public = self._anybody and self._anybody.fullmatch(request.path_info)
+        # Who has a task's token may answer, and may say who it is that answers.
+        if public and not (public["secret"] and headers.TOKEN in environ):
+            headers.strip(environ)
+            return models.RequestContext(project_id="", request_id=request.id)
+        asker = self._auth.context(environ, request.id)
+        if not asker.is_admin and self._guard.allows("admin", asker):
+            return dataclasses.replace(asker, is_admin=True)
+        return asker
 
     def _fail(
         self, environ: dict[str, Any], start: StartResponse, answer: webob.Response
@@ -154,6 +197,22 @@ class _Router(pecan.core.ExplicitPecan):  # type: ignore[misc]
 
     def _handle_empty_response_body(self, state: Any) -> None:
         """Answers are complete already; pecan would read each body to find empty ones."""
+
+
+def _open_paths(tree: root.Root, rules: frozenset[str]) -> re.Pattern[str]:
+    """Paths of which every method is public: they are no secret, or (group ``secret``) have one.
+
+    :raises errors.ConfigError: an operation is guarded by a rule that is not there
+    """
+    guarded: dict[str, bool] = {}
+    for path, operation in operations.walk(tree):
+        if operation.rule != operations.PUBLIC and operation.rule not in rules:
+            raise errors.ConfigError(f"{operation.id} has no rule {operation.rule!r}")
+        guarded[path] = guarded.get(path, False) or operation.rule != operations.PUBLIC
+    public = sorted(path.rstrip("/") for path, closed in guarded.items() if not closed)
+    plain = "|".join(re.escape(path) for path in public if "{" not in path)
+    secret = "|".join(_PARAMETER.sub("[^/]+", path) for path in public if "{" in path)
+    return re.compile(f"(?:{plain}|(?P<secret>{secret or '(?!)'}))/?")
 
 
 def _request_of(environ: dict[str, Any]) -> Request:

@@ -44,6 +44,9 @@ def to_answer(error: errors.FuncflowError, request_id: str) -> webob.Response:
     allow = getattr(error, "allow", None)
     if allow:
         response.headers["Allow"] = ", ".join(sorted(allow))
+    challenge = getattr(error, "challenge", None)
+    if challenge:
+        response.headers["WWW-Authenticate"] = challenge
     return response
 
 

@@ -106,6 +106,11 @@ class Listing:
 RUNTIMES = Listing(texts=("id", "name", "image", "description", "status"), projects=False)
 FUNCTIONS = Listing(texts=("id", "name", "description", "runtime_id", "entry", "latest_version"))
 VERSIONS = Listing(texts=("id", "description", "version_number"), projects=False)
+SHARES = Listing(
+    texts=("id", "target_kind", "target_id", "permission", "function_alias"),
+    times=("created_at", "expires_at"),
+    projects=False,
+)
 ALIASES = Listing(texts=("id", "name", "description", "function_id", "function_version"))
 EXECUTIONS = Listing(
     texts=(
@@ -193,10 +198,12 @@ def _project(request: Request) -> str | None:
     """Whose rows: None for everybody's."""
     asker = request.asker
     all_projects = flag(request, "all_projects")
-    if all_projects and not asker.is_admin:
-        raise errors.Forbidden("Operation not allowed", code="admin_only")
     wanted = request.query.get("project_id")
-    if wanted is not None and asker.is_admin:
+    if all_projects:
+        request.guard.check("all_projects", asker)
+    elif wanted is not None and wanted != asker.project_id:
+        wanted = wanted if request.guard.allows("all_projects", asker) else None
+    if wanted is not None:
         return wanted
     return None if all_projects else asker.project_id
 

@@ -51,6 +51,8 @@ _PATH_PARAMETERS: dict[str, Schema] = {
     },
     "activity": {"type": "string", "minLength": 1, "examples": ["resize"]},
     "alias_name": {"type": "string", "minLength": 1, "examples": ["live"]},
+    "share_id": common.ID,
+    "project_id": {"type": "string", "minLength": 1},
     "token": {"type": "string", "minLength": 1, "description": "As the task gave it."},
     "version": {**common.VERSION, "examples": [1]},
 }

@@ -2,8 +2,9 @@
 
 A controller class has an ``index`` from :func:`resource` and methods decorated with
 :func:`operation`; pecan dispatches to them, :mod:`funcflow.api.openapi` reads the declarations,
-and :mod:`funcflow.api.app` walks the same tree for its metrics. Before the method runs, the
-declared things are checked: administrator, query parameters, body.
+and :mod:`funcflow.api.app` walks the same tree for what anybody may call. Before the method
+runs, the declared things are checked: policy, query parameters, body. An operation that says
+nothing of its policy is guarded by the rule of its own name, so none can forget.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from funcflow.api.request import Request
 
 TEXT: Schema = {"type": "string"}
 BINARY: Schema = {"type": "string", "format": "binary"}
+#: Policy of an operation that needs no login.
+PUBLIC = ""
 #: Schema of a success whose body is empty.
 EMPTY = None
 
@@ -54,9 +57,15 @@ class Operation:
     body: BodyParser | None = None
     query: Mapping[str, Schema] = dataclasses.field(default_factory=dict)
     headers: Mapping[str, Schema] = dataclasses.field(default_factory=dict)
-    admin: bool = False
+    #: The rule that must let the asker; None: that of the operation's own name. Or PUBLIC.
+    policy: str | None = None
     #: Where the answer's things can be used: operation id to {parameter: field of the answer}.
     links: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def rule(self) -> str:
+        """The name of the policy's rule; PUBLIC when it needs none."""
+        return self.id.replace(".", ":") if self.policy is None else self.policy
 
 
 Method = Callable[[Any, Request], webob.Response]
@@ -83,13 +92,13 @@ def operation(
 ) -> Callable[[M], M]:
     """Make a method the answer to ``method`` on the resource; see :class:`Operation`."""
     declared = Operation(id=id, method=method, summary=summary, answers=answers, **more)
-    known = frozenset(declared.query)
+    known, rule = frozenset(declared.query), declared.rule
 
     def decorate(function: M) -> M:
         def handler(self: Any, request: Request, response: object) -> webob.Response:
             request.operation = id
-            if declared.admin and not request.asker.is_admin:
-                raise errors.Forbidden("Operation not allowed", code="admin_only")
+            if rule != PUBLIC:
+                request.guard.check(rule, request.asker)
             if request.environ.get("QUERY_STRING"):
                 _check_names(request.query, known)
             if declared.body is not None:

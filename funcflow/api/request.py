@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, BinaryIO
 
 from funcflow import errors, models
+from funcflow.auth import guard
 
 KIB = 1024
 #: Bytes of a JSON body where a controller names no other limit.
@@ -38,9 +39,11 @@ class _NoParameters:
 
 
 class Request:
-    """``asker`` is set before any controller runs."""
+    """``asker`` and ``guard`` are set before any controller runs."""
 
     asker: models.RequestContext
+    #: Applies the rules of the policy.
+    guard: guard.Guard
     #: What the operation's declared body parser made of the body.
     body: Any
 

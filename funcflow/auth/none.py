@@ -13,21 +13,10 @@ from typing import Any
 from oslo_config import cfg
 
 from funcflow import errors, models
-
-#: Headers that say who somebody is; without a driver that proves them they are lies.
-IDENTITY_HEADERS = tuple(
-    f"HTTP_X_{name}"
-    for name in (
-        "AUTH_TOKEN", "SERVICE_TOKEN", "IDENTITY_STATUS", "SERVICE_IDENTITY_STATUS",
-        "PROJECT_ID", "PROJECT_NAME", "PROJECT_DOMAIN_ID", "PROJECT_DOMAIN_NAME",
-        "USER_ID", "USER_NAME", "USER_DOMAIN_ID", "USER_DOMAIN_NAME", "DOMAIN_ID",
-        "DOMAIN_NAME", "ROLES", "ROLE", "IS_ADMIN_PROJECT", "SERVICE_CATALOG",
-        "TENANT", "TENANT_ID", "TENANT_NAME", "USER", "SYSTEM_SCOPE", "TRUST_ID",
-    )
-)  # fmt: skip
+from funcflow.auth import headers
 
 PROJECT = "default"
-ROLES = ("admin", "member", "reader")
+ROLES = ("admin", "manager", "member", "reader")
 
 
 class NoAuth:
@@ -43,8 +32,7 @@ class NoAuth:
 
         :raises errors.Forbidden: a web page of another site made the request
         """
-        for name in IDENTITY_HEADERS:
-            environ.pop(name, None)
+        headers.strip(environ)
         host = environ.get("HTTP_HOST")
         if host is not None and not self._local(host):
             raise _foreign(f"the host name {host[:80]!r} is not this machine's loopback")

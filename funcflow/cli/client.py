@@ -64,6 +64,14 @@ class Client:
         """``body``: decision (approve or reject) and comment."""
         self.call("POST", f"/v1/approvals/{urllib.parse.quote(token, safe='')}", body)
 
+    def quota(self, project_id: str | None = None) -> Resource:
+        """What a project may use, and uses; None: the own one."""
+        return self.call("GET", _quota_of(project_id))
+
+    def set_quota(self, project_id: str, changes: Mapping[str, int | None]) -> Resource:
+        """Change limits; None brings back the default."""
+        return self.call("PATCH", _quota_of(project_id), changes)
+
     def send(
         self,
         method: str,
@@ -108,6 +116,12 @@ class Client:
                 status=answer.status,
             ) from exc
         return decoded if isinstance(decoded, dict) else {"value": decoded}
+
+
+def _quota_of(project_id: str | None) -> str:
+    if project_id is None:
+        return "/v1/quotas"
+    return f"/v1/quotas/{urllib.parse.quote(project_id, safe='')}"
 
 
 def _error(answer: Answer, content: bytes) -> faults.ClientError:

@@ -131,8 +131,39 @@ FUNCTION: Layout = (
     *_RUNS,
     Column("latest_version"),
     Column("count"),
+    Column("shared_as", Structure, detail=True),
     *_OWNED,
 )
+
+SCALING: Layout = (
+    Column("min_workers"),
+    Column("max_workers"),
+    Column("provisioned", Structure),
+)
+
+SHARE: Layout = (
+    Column("id"),
+    Column("target_kind"),
+    Column("target_id"),
+    Column("permission"),
+    Column("function_version"),
+    Column("function_alias"),
+    Column("expires_at"),
+    Column("function_id", detail=True),
+    Column("project_id", detail=True),
+    Column("created_by", detail=True),
+    Column("created_at", detail=True),
+)
+
+QUOTA: Layout = (Column("resource"), Column("limit"), Column("used"))
+#: What the resources are.
+QUOTA_HELP = {
+    "functions": "functions",
+    "code_size": "bytes of packages, such as 500M",
+    "executions": "executions running at the same time",
+    "memory": "bytes of their memory limits, such as 4G",
+    "invocations_per_minute": "executions accepted in any 60 seconds",
+}
 
 VERSION_ROW: Layout = (
     Column("version_number"),

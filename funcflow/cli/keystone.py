@@ -6,6 +6,7 @@ Keystone's own packages are not needed by anything else, so only this module and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 import requests
@@ -14,9 +15,8 @@ from keystoneauth1 import adapter
 from keystoneauth1 import exceptions as keystone_exceptions
 
 from funcflow.cli import faults
+from funcflow.cli.cloud import SERVICE_TYPE
 from funcflow.cli.transport import CHUNK, Body
-
-SERVICE_TYPE = "function-engine"
 
 
 class KeystoneAnswer:
@@ -80,8 +80,19 @@ class KeystoneTransport:
                 hint="Register one, or name the server with --os-endpoint.",
             ) from exc
         except keystone_exceptions.ConnectFailure as exc:
-            raise faults.Unreachable(str(self._session.get_endpoint()), _root(exc)) from exc
+            raise faults.Unreachable(_place(exc), _root(exc)) from exc
+        except keystone_exceptions.ClientException as exc:
+            raise faults.ClientError(
+                f"Keystone does not let you in: {exc}",
+                hint="Check user, password, project and their domains.",
+            ) from exc
         return KeystoneAnswer(response)
+
+
+def _place(exc: Exception) -> str:
+    """The address in what keystoneauth says: asking it for the endpoint would fail again."""
+    found = re.search(r"https?://[^\s:/]+(:\d+)?", str(exc))
+    return found[0] if found else "Keystone"
 
 
 def _root(exc: BaseException) -> BaseException:

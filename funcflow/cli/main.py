@@ -21,6 +21,7 @@ import cliff.command
 import cliff.help
 from cliff.commandmanager import CommandManager
 
+from funcflow.cli import cloud
 from funcflow.cli.client import Client
 from funcflow.cli.commands import complete
 from funcflow.cli.transport import DirectTransport
@@ -59,7 +60,11 @@ class Shell(cliff.app.App):
     @functools.cached_property
     def client(self) -> Client:
         """The server's client; nothing is sent before a command asks for something."""
-        return Client(DirectTransport(self.options.endpoint, ca_file=self.options.ca_file))
+        options = self.options
+        if cloud.is_meant(options):
+            return Client(cloud.transport(options, options.endpoint))
+        endpoint = options.endpoint or DEFAULT_ENDPOINT
+        return Client(DirectTransport(endpoint, ca_file=options.ca_file))
 
     def build_option_parser(
         self,
@@ -74,8 +79,9 @@ class Shell(cliff.app.App):
         parser.add_argument(
             "--endpoint",
             metavar="URL",
-            default=os.environ.get("FUNCFLOW_ENDPOINT", DEFAULT_ENDPOINT),
-            help=f"the server; default: FUNCFLOW_ENDPOINT or {DEFAULT_ENDPOINT}",
+            default=os.environ.get("FUNCFLOW_ENDPOINT") or None,
+            help="the server; default: FUNCFLOW_ENDPOINT, or what Keystone's catalog says, or "
+            f"{DEFAULT_ENDPOINT}",
         )
         parser.add_argument(
             "--ca-file",
@@ -83,6 +89,7 @@ class Shell(cliff.app.App):
             default=os.environ.get("FUNCFLOW_CA_FILE"),
             help="CA certificates to trust for https; default: FUNCFLOW_CA_FILE or the system's",
         )
+        cloud.add_options(parser)
         return parser
 
     def run(self, argv: list[str]) -> int:

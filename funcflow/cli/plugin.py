@@ -14,7 +14,8 @@ from typing import Any
 from keystoneauth1 import adapter
 
 from funcflow.cli.client import Client
-from funcflow.cli.keystone import SERVICE_TYPE, KeystoneTransport
+from funcflow.cli.cloud import SERVICE_TYPE
+from funcflow.cli.keystone import KeystoneTransport
 
 API_NAME = "funcflow"
 API_VERSION_OPTION = "os_funcflow_api_version"

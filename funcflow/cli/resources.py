@@ -116,9 +116,13 @@ class Functions(Collection):
         path = self._of(self.id_of(ref), "versions")
         return Collection(self._client, path, "function_versions", "version", look_up=False)
 
-    def replace(self, ref: str, form: Form) -> Resource:
-        """New code, with whatever else the form says."""
-        return self._client.call("PUT", self._of(self.id_of(ref)), form)
+    def shares(self, ref: str) -> Collection:
+        path = self._of(self.id_of(ref), "shares")
+        return Collection(self._client, path, "shares", "share", look_up=False)
+
+    def replace(self, ref: str, body: Mapping[str, Any] | Form) -> Resource:
+        """New code, with whatever else the body says."""
+        return self._client.call("PUT", self._of(self.id_of(ref)), body)
 
     def download(self, ref: str, version: int = 0) -> Answer:
         """The package: an answer to be read and closed."""
@@ -131,6 +135,13 @@ class Functions(Collection):
         """``scale_up``, ``scale_down`` or ``detach`` of the function or one version."""
         parts = (self.id_of(ref), "versions", version) if version else (self.id_of(ref),)
         self._client.call("POST", self._of(*parts, action), body)
+
+    def scaling(self, ref: str) -> Resource:
+        return self._client.call("GET", self._of(self.id_of(ref), "scaling"))
+
+    def scale(self, ref: str, body: Mapping[str, Any]) -> Resource:
+        """Replace how many workers the function has."""
+        return self._client.call("PUT", self._of(self.id_of(ref), "scaling"), body)
 
     def workers(self, ref: str, version: int | None = None) -> list[Resource]:
         path = self._of(self.id_of(ref), "workers")

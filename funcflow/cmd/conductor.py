@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _serve(files: list[str], stop: threading.Event) -> None:
     conf = config.load(files)
-    secret = parts.secret(conf)
+    secret = config.secret(conf)
     database = parts.database(conf)
     board = parts.board(conf)
     store = parts.store(conf)

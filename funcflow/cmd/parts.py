@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import os
 import resource
-import secrets
 import socket
-from pathlib import Path
 from typing import Protocol
 
 from oslo_config import cfg
@@ -110,20 +107,3 @@ def is_loopback(host: str) -> bool:
     except OSError as exc:
         raise errors.ConfigError(f"{host!r} is not an address: {exc}") from exc
     return all(ipaddress.ip_address(address).is_loopback for address in addresses)
-
-
-def secret(conf: cfg.ConfigOpts) -> str:
-    """The installation's secret; made and kept in the data folder unless configured."""
-    if conf.secret:
-        return str(conf.secret)
-    path: Path = config.data_dir(conf) / "secret"
-    try:
-        with open(path, "x", opener=_private) as file:
-            file.write(secrets.token_urlsafe(32))
-    except FileExistsError:
-        pass  # Made at an earlier start.
-    return path.read_text()
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

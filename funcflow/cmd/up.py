@@ -96,7 +96,7 @@ class Server:
         address = None
         if conf.jobboard.driver != "embedded":
             door = endpoint.Endpoint(
-                self._conductor, parts.secret(conf), conf.conductor.host, conf.conductor.port
+                self._conductor, config.secret(conf), conf.conductor.host, conf.conductor.port
             )
             self._closing.append(door.stop)
             address = door.address

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import threading
 
-from funcflow.db import functions, revisions, runtimes
+from funcflow.db import functions, revisions, runtimes, scaling
 from funcflow.db.engine import Database
+from funcflow.quotas import base as quotas
 from taskflow_flows import invocation as inv
 
 SIZE = 4096
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bounds:
+    """What may run at the same time, as :class:`funcflow.db.executions.Start` takes it."""
+
+    limit: int | None = None
+    runs: int | None = None
+    memory: int | None = None
+
+
+FREE = Bounds()
+
+
 class Catalog:
     """See :class:`taskflow_flows.invocation.Catalog`."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, quotas: quotas.Known | None = None) -> None:
+        """:param quotas: None: projects run as much as there is room for"""
         self._database = database
+        self._quotas = quotas
         self._lock = threading.Lock()
         self._definitions: collections.OrderedDict[tuple[str, int], inv.Definition] = (
             collections.OrderedDict()
@@ -36,6 +52,19 @@ class Catalog:
             while len(self._definitions) > SIZE:
                 self._definitions.popitem(last=False)
         return made
+
+    def bounds(self, function_id: str, project_id: str) -> Bounds:
+        """What bounds a run of the function for the project, as it is now.
+
+        :raises funcflow.errors.Unavailable: nobody can say
+        """
+        limit = self.max_concurrency(function_id)
+        if self._quotas is None:
+            return FREE if limit is None else Bounds(limit)
+        limits = self._quotas.limits(project_id)
+        if limit is None and not limits.of_runs:
+            return FREE
+        return Bounds(limit, _maybe(limits.executions), _maybe(limits.memory))
 
     def max_concurrency(self, function_id: str) -> int | None:
         """The limit of the function as it is now; None also for a deleted one."""
@@ -61,9 +90,17 @@ class Catalog:
             revision = revisions.get(conn, function_id, number)
             name = functions.name(conn, function_id)
             runtime = runtimes.get(conn, revision.runtime_id) if revision.runtime_id else None
+            rules = scaling.get(conn, function_id)
         return inv.Definition(
             revision=revision,
             function_name=name or function_id,
-            language=runtime.language if runtime else "",
-            trusted=runtime.trusted if runtime else False,
+            language=runtime.language if runtime else "image",
+            # Whether users' own images are trusted is for the sandbox to say.
+            trusted=runtime.trusted if runtime else True,
+            image=runtime.image if runtime else str(revision.code.get("image", "")),
+            max_workers=rules.max_workers,
         )
+
+
+def _maybe(limit: int) -> int | None:
+    return None if limit < 0 else limit

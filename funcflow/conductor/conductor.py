@@ -28,6 +28,7 @@ from funcflow.conductor import (
     logs,
     pools,
     runner,
+    scaling,
     settings,
     slots,
     sweeper,
@@ -36,6 +37,7 @@ from funcflow.conductor.compositions import assembly, entry, runs
 from funcflow.db import executions
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
+from funcflow.quotas import base as quotas
 from funcflow.sandboxes import base as sandbox_base
 from funcflow.stores import base as store_base
 from taskflow_flows import invocation as inv
@@ -72,8 +74,10 @@ class Conductor(board_base.Listener):
         self._draining = False
         cache_dir = settings.cache_dir(conf)
         self._packages = packages.Cache(cache_dir, conf.store.cache_size, store)
-        self._catalog = catalog.Catalog(database)
-        self._pools = pools.Pools(sandbox, self._packages.fetch, settings.bounds_of(conf))
+        self._catalog = catalog.Catalog(database, quotas.load(conf, database))
+        self._pools = pools.Pools(
+            sandbox, self._packages.fetch, settings.bounds_of(conf, sandbox.local)
+        )
         self._ledger = ledger.Ledger(database, self._stopping)
         self._flusher = logs.LogFlusher(
             lambda execution_id, chunks: database.write(executions.AppendLogs(execution_id, chunks))
@@ -123,6 +127,7 @@ class Conductor(board_base.Listener):
         )
         lanes = {"function": self._functions, "composition": self._compositions.keeper.lane}
         self._dispatcher = dispatcher.Dispatcher(board, lanes)
+        self._scaler = scaling.Scaler(board, database, self._catalog, self._pools, self.name)
         self._sweeper = sweeper.Sweeper(
             board, database, self._runner, self._pools, store, times, self._compositions.feeder
         )
@@ -150,6 +155,21 @@ class Conductor(board_base.Listener):
         self._compositions.start()
         self._dispatcher.start()
         self._sweeper.start()
+        self._scaler.start()
+        if not self._sandbox.local:
+            threading.Thread(target=self._adopt, name="adopt", daemon=True).start()
+
+    def _adopt(self) -> None:
+        """Take over the workers of our earlier life."""
+        left, taken = self._sandbox.left(), 0
+        for _, function_id, number in left:
+            try:
+                self._pools.scale(self._catalog.definition(function_id, number), 1)
+            except errors.FuncflowError as exc:
+                LOG.warning("a worker of %s is not taken over: %s", function_id, exc)
+            else:
+                taken += 1
+        LOG.info("took over %d of %d workers", taken, len(left))
 
     def drain(self) -> None:
         """Take nothing more."""
@@ -160,6 +180,7 @@ class Conductor(board_base.Listener):
     def stop(self) -> None:
         """Drain: let calls end for a while, give back the rest, leave."""
         self.drain()
+        self._scaler.stop()
         self._sweeper.stop()
         deadline = time.monotonic() + self._conf.conductor.drain
         while self._busy() and time.monotonic() < deadline:
@@ -168,6 +189,7 @@ class Conductor(board_base.Listener):
         self._stopping.set()
         self._work.stop()
         self._compositions.keeper.stop()
+        self._sandbox.part()
         self._pools.close()
         self._executor.shutdown(wait=True, cancel_futures=True)
         self._flusher.stop()
@@ -275,9 +297,9 @@ class Conductor(board_base.Listener):
             self._give(execution.project_id)
 
     def _insert(self, execution: models.Execution, claim: board_base.Claim) -> models.Execution:
-        limit = self._catalog.max_concurrency(execution.function_id)
+        bounds = self._catalog.bounds(execution.function_id, execution.project_id)
         now = time.time()
-        if limit is None:
+        if bounds is catalog.FREE:
             execution = dataclasses.replace(
                 execution,
                 state=states.State.RUNNING,
@@ -292,15 +314,19 @@ class Conductor(board_base.Listener):
             return inserted.execution
         started = self._database.write(
             executions.Start(
-                id=execution.id, epoch=claim.epoch, owner=claim.owner, now=now, limit=limit
+                id=execution.id,
+                epoch=claim.epoch,
+                owner=claim.owner,
+                now=now,
+                limit=bounds.limit,
+                runs=bounds.runs,
+                memory=bounds.memory,
             )
         )
         if isinstance(started, models.Execution):
             return started
         self._database.write(executions.Remove(execution.id))
-        raise errors.TooMany(
-            f"the function runs {limit} times already, as often as it may", retry_after=1.0
-        )
+        raise _full(started)
 
     # -- control --------------------------------------------------------------------------
 
@@ -327,9 +353,7 @@ class Conductor(board_base.Listener):
         return self._pools.detach(function_id, revision, grace=4.0)
 
     def capacity(self, language: str) -> control.Capacity:
-        if language not in self._sandbox.languages:
-            return control.Capacity(0, 0)
-        return control.Capacity(*self._pools.room())
+        return control.Capacity(*(self._sandbox.room(language) or self._pools.room()))
 
     def cancel(self, execution_id: str) -> None:
         self._runner.cancel(execution_id)
@@ -348,3 +372,18 @@ class Conductor(board_base.Listener):
             **self._compositions.metrics(),
             **self._sandbox.metrics(),
         }
+
+
+def _full(full: executions.Full | None) -> errors.TooMany:
+    """Why a call may not run now."""
+    if full is None:  # cancelled between being written and being started
+        return errors.TooMany("the call was cancelled", retry_after=1.0)
+    if full.what == "function":
+        return errors.TooMany(
+            f"the function runs {full.limit} times already, as often as it may", retry_after=1.0
+        )
+    told = {
+        "executions": f"{full.limit} executions of the project run already",
+        "memory": f"what the project runs has the {full.limit} bytes of memory it may have",
+    }
+    return quotas.QuotaBusy(told[full.what], retry_after=1.0)

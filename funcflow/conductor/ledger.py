@@ -27,7 +27,7 @@ class Ledger:
 
     def settle(self, invocation: inv.Invocation, outcome: sandbox_base.Outcome) -> models.Execution:
         execution = invocation.execution
-        settled = settled_of(execution, outcome, invocation.lease)
+        settled = settled_of(invocation, outcome)
         if outcome.error is not None and outcome.error.type == "Cancelled":
             raise inv.Fenced(execution.id)  # The row was settled by whoever cancelled.
         if not self.write(settled, invocation.logs.rest()):
@@ -66,10 +66,23 @@ class Ledger:
                     raise
 
 
-def settled_of(
-    execution: models.Execution, outcome: sandbox_base.Outcome, lease: inv.Lease | None
-) -> models.Execution:
+def _shown(
+    invocation: inv.Invocation, error: models.FunctionError | None
+) -> models.FunctionError | None:
+    """The error without lines of code, when the function is another project's: who may run it
+    may not read it."""
+    if error is None or not error.trace:
+        return error
+    execution = invocation.execution
+    definition = invocation.catalog.definition(execution.function_id, execution.revision)
+    if definition.revision.project_id == execution.project_id:
+        return error
+    return dataclasses.replace(error, trace=())
+
+
+def settled_of(invocation: inv.Invocation, outcome: sandbox_base.Outcome) -> models.Execution:
     """The execution as it is after a run that ends now."""
+    execution, lease = invocation.execution, invocation.lease
     now = time.time()
     usage = dataclasses.replace(
         execution.usage,
@@ -85,7 +98,7 @@ def settled_of(
         execution,
         state=state_of(outcome),
         output=outcome.value,
-        error=outcome.error,
+        error=_shown(invocation, outcome.error),
         usage=usage,
         finished_at=now,
         updated_at=now,

@@ -6,6 +6,7 @@ flushed every now and then, so that a follower sees it while the function runs.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 import time
@@ -60,9 +61,10 @@ class LogFlusher:
         return buffer
 
     def close(self, buffer: LogBuffer) -> None:
-        """The run ended; what is left goes with its outcome."""
+        """The run ended; what is left goes with its outcome, or, where it has none, now."""
         with self._lock:
             self._open.pop(buffer, None)
+        self._flush(buffer)
 
     def stop(self) -> None:
         self._stop.set()
@@ -74,10 +76,11 @@ class LogFlusher:
             with self._lock:
                 buffers = [buffer for buffer, opened in self._open.items() if opened < old]
             for buffer in buffers:
-                chunks = buffer.rest()
-                if chunks:
-                    try:
-                        self._write(buffer.execution_id, chunks)
-                    except errors.FuncflowError:
-                        # Output is not worth failing a run for; the outcome will try again.
-                        continue
+                self._flush(buffer)
+
+    def _flush(self, buffer: LogBuffer) -> None:
+        chunks = buffer.rest()
+        if chunks:
+            # Output is not worth failing a run for.
+            with contextlib.suppress(errors.FuncflowError):
+                self._write(buffer.execution_id, chunks)

@@ -15,6 +15,21 @@ from prometheus_client.registry import Collector
 
 from funcflow import errors
 
+#: What only the sandbox driver ``kubernetes`` counts.
+KUBERNETES = {
+    "funcflow_conductor_starts_from_pool_total": "Workers made from a warm pod.",
+    "funcflow_conductor_starts_without_pool_total": "Workers whose pod was made for them.",
+    "funcflow_conductor_starts_adopted_total": "Workers taken over from our earlier life.",
+    "funcflow_conductor_start_seconds_total": "Seconds all starts of workers took together.",
+    "funcflow_conductor_pods_warm": "Ready pods of the pools this conductor uses.",
+    "funcflow_conductor_pods_wanted_warm": "Warm pods this conductor asks for.",
+    "funcflow_conductor_pods_left": "Pods of our earlier life that are not taken over yet.",
+    "funcflow_conductor_pods_deleting": "Pods that are still to be deleted.",
+    "funcflow_conductor_pods_orphaned_total": "Pods of dead conductors that we removed.",
+    "funcflow_conductor_pool_conflicts_total": "Warm pods that another conductor took first.",
+    "funcflow_conductor_watch_lists_total": "Times everything in the cluster was listed anew.",
+    "funcflow_conductor_watch_drops_total": "Watches on the cluster that broke.",
+}
 #: Metric to what it tells; counters end with ``_total``.
 KNOWN = {
     "funcflow_conductor_runs": "Functions running now.",
@@ -41,6 +56,7 @@ KNOWN = {
     "funcflow_conductor_workers_ended_total": "Workers that ended, for whatever reason.",
     "funcflow_conductor_zygote_restarts_total": "Times the process workers are forked from "
     "had to be replaced.",
+    **KUBERNETES,
 }
 
 

@@ -1,8 +1,8 @@
 """Warm workers: kept, shared out, started and ended.
 
-Called by the ``AcquireWorker`` task and by the control operations. A worker serves one
-revision of one function of one project. The number of workers, the memory their limits
-add up to and the number of cold starts at a time are bounded; idle workers make room.
+Called by the ``AcquireWorker`` task and by the control operations. A worker serves one revision
+of one function for one project, the caller's. The number of workers, their memory and the number
+of cold starts at a time are bounded; idle workers make room.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import dataclasses
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from funcflow import models, packages
 from funcflow.sandboxes import base as sandbox_base
 from taskflow_flows import invocation as inv
 
-Key = tuple[str, str, int]
+Key = sandbox_base.Key
 
-#: Seconds after which a waiting call looks again by itself, should a wake-up be missed.
+#: Seconds until a waiting call looks again by itself.
 LOOK_AGAIN = 0.25
 #: Idle workers end when less than this share of the machine's memory is available.
 LOW_MEMORY = 0.05
@@ -106,20 +106,24 @@ class Pools:
         self._starting: collections.Counter[Key] = collections.Counter()
         self._reserved = 0
         self._waiters: collections.deque[Waiter] = collections.deque()
+        #: Workers that stay although they are idle.
+        self._kept: Mapping[Key, int] = {}
         self.cold_starts = 0
         self._closed = False
 
-    def acquire(self, definition: inv.Definition, timeout: float) -> WorkerLease:
+    def acquire(
+        self, definition: inv.Definition, timeout: float, project_id: str | None = None
+    ) -> WorkerLease:
         """See :class:`taskflow_flows.invocation.Pools`."""
         deadline = time.monotonic() + timeout
-        key = key_of(definition.revision)
+        key = key_of(definition.revision, project_id)
         waiter: Waiter | None = None
         while True:
             with self._lock:
                 slot = self._warm(key)
                 if slot is not None:
                     return WorkerLease(self, slot, cold=False)
-                start, victims = self._may_start(key, definition.revision.limits)
+                start, victims = self._may_start(key, definition)
                 if not start:
                     # Who waited before keeps the place in front of those who come now.
                     if waiter is None:
@@ -171,7 +175,7 @@ class Pools:
         key = key_of(definition.revision)
         for _ in range(count):
             with self._lock:
-                start, victims = self._may_start(key, definition.revision.limits, extra=True)
+                start, victims = self._may_start(key, definition, extra=True)
             for victim in victims:
                 self._end(victim)
             if not start:
@@ -180,7 +184,7 @@ class Pools:
         for _ in range(-count):
             with self._lock:
                 idle = [slot for slot in self._slots.get(key, ()) if slot.busy == 0]
-                if not idle or len(self._slots[key]) < 2:
+                if not idle or len(self._slots[key]) <= max(1, self._kept.get(key, 0)):
                     break
                 self._forget(idle[0])
             self._end(idle[0])
@@ -204,19 +208,28 @@ class Pools:
 
     def tick(self) -> None:
         """End workers that were idle for too long or died; called every now and then."""
-        oldest = time.monotonic() - (0.0 if memory_short() else self._bounds.idle)
+        short = self._sandbox.local and memory_short()
+        oldest = time.monotonic() - (0.0 if short else self._bounds.idle)
         with self._lock:
-            ended = [
-                slot
-                for slot in self._all()
-                if slot.busy == 0 and (not slot.worker.alive or slot.idle_since < oldest)
-            ]
+            ended = [slot for slot in self._all() if slot.busy == 0 and not slot.worker.alive]
+            ended += [slot for slot in self._spare() if slot.idle_since < oldest]
             for slot in ended:
                 self._forget(slot)
             if ended:
                 self._wake_for_room()
         for slot in ended:
             self._end(slot)
+
+    def keep(self, kept: Mapping[Key, int]) -> None:
+        """How many workers of which revisions are not to end for being idle."""
+        with self._lock:
+            self._kept = dict(kept)
+
+    def count(self, key: Key) -> int:
+        """Workers of a revision that live or are starting."""
+        with self._lock:
+            live = sum(slot.usable for slot in self._slots.get(key, ()))
+            return live + self._starting[key]
 
     def slots(self) -> list[Slot]:
         """A snapshot of all workers."""
@@ -256,20 +269,20 @@ class Pools:
         return best
 
     def _may_start(
-        self, key: Key, limits: models.Limits, extra: bool = False
+        self, key: Key, definition: inv.Definition, extra: bool = False
     ) -> tuple[bool, list[Slot]]:
         """Whether a new worker may start, and which idle ones must end to make room."""
+        limits, most = definition.revision.limits, definition.max_workers
         if self._closed or self._starting.total() >= self._bounds.starting:
+            return False, []
+        if most is not None and len(self._slots.get(key, ())) + self._starting[key] >= most:
             return False, []
         wanted = sum(waiter.key == key for waiter in self._waiters)
         # Each start under way has places for its own call and for concurrency - 1 others.
         if not extra and self._starting[key] * (limits.concurrency - 1) > wanted:
             return False, []
         victims: list[Slot] = []
-        idle = sorted(
-            (slot for slot in self._all() if slot.busy == 0 and slot.key != key),
-            key=lambda slot: slot.idle_since,
-        )
+        idle = [slot for slot in self._spare() if slot.key != key]
         count = sum(1 for _ in self._all()) + self._starting.total()
         memory = self._reserved + limits.memory_size
         while count >= self._bounds.workers or memory > self._bounds.memory:
@@ -284,6 +297,18 @@ class Pools:
         self._starting[key] += 1
         self._reserved += limits.memory_size
         return True, victims
+
+    def _spare(self) -> list[Slot]:
+        """Idle workers that nobody asked to keep, those first that were idle for longest."""
+        spare: list[Slot] = []
+        for key, slots in self._slots.items():
+            idle = sorted(
+                (slot for slot in slots if slot.busy == 0 and slot.worker.alive),
+                key=lambda slot: slot.idle_since,
+            )
+            kept = self._kept.get(key, 0) - (len(slots) - len(idle))
+            spare += idle[: len(idle) - max(0, kept)]
+        return sorted(spare, key=lambda slot: slot.idle_since)
 
     def _hand_over(self, slot: Slot) -> bool:
         """Give a free place on the slot to the first waiter for its revision."""
@@ -317,12 +342,14 @@ class Pools:
         slot: Slot | None = None
         package: packages.Lease | None = None
         try:
-            package = self._fetch(definition.revision.digest or "")
+            if definition.revision.digest is not None:
+                package = self._fetch(definition.revision.digest)
             spec = sandbox_base.WorkerSpec(
                 revision=definition.revision,
                 language=definition.language,
                 trusted=definition.trusted,
-                package=package.path,
+                package=package.path if package is not None else None,
+                image=definition.image,
             )
             worker = self._sandbox.start(spec)
             slot = Slot(key, worker, package, limits.memory_size, limits.concurrency, 1)
@@ -357,9 +384,9 @@ class Pools:
             self._wake_for_room()
 
 
-def key_of(revision: models.Revision) -> Key:
-    """Workers are shared only within this key."""
-    return (revision.project_id, revision.function_id, revision.number)
+def key_of(revision: models.Revision, project_id: str | None = None) -> Key:
+    """Workers are shared only within this key. ``project_id``: the caller's, or the owner's."""
+    return (project_id or revision.project_id, revision.function_id, revision.number)
 
 
 def _serves(key: Key, function_id: str, revision: int | None) -> bool:

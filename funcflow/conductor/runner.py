@@ -77,13 +77,19 @@ class Runner:
         """
         if not self._board.holds(claim):
             return None
-        limit = self._catalog.max_concurrency(claim.ticket.function_id)
+        try:
+            bounds = self._catalog.bounds(claim.ticket.function_id, claim.ticket.project_id)
+        except errors.Unavailable:
+            self._defer(claim)
+            return None
         start = executions.Start(
             id=claim.ticket.execution_id,
             epoch=claim.epoch,
             owner=claim.owner,
             now=time.time(),
-            limit=limit,
+            limit=bounds.limit,
+            runs=bounds.runs,
+            memory=bounds.memory,
         )
         started = self._database.write(start)
         if isinstance(started, executions.Full):
@@ -200,6 +206,9 @@ class Runner:
             return self._unprotected(execution, exc)
         if invocation.began and self._only_once(execution):
             return self._lose(execution)
+        told = exc.message if isinstance(exc, errors.FuncflowError) else "it cannot be run"
+        note = f"[attempt {execution.attempts} failed, {code}: {told}]\n"
+        invocation.logs.add(models.LogChunk("system", note, time.time()))
         counts = invocation.began or code not in FREE
         if counts and execution.attempts >= self._policy.max_attempts:
             return self._bury(execution, code)
@@ -242,7 +251,7 @@ class Runner:
         return self._read(execution.id)
 
     def _defer(self, claim: board_base.Claim) -> None:
-        """The function runs as often as it may; its job leaves the board for a moment."""
+        """As much runs as may; its job leaves the board for a moment."""
         delay = self._policy.delay(1)
         self._database.write(
             executions.Defer(id=claim.ticket.execution_id, not_before=time.time() + delay)

@@ -10,15 +10,20 @@ from oslo_config import cfg
 from funcflow import conf as config
 from funcflow.conductor import pools, sweeper
 
+#: Bytes that other machines are taken to have.
+UNBOUNDED = 1 << 62
 #: Share of the machine's memory for workers, unless configured.
 MEMORY_SHARE = 0.6
 #: How many session times-out a row may lack its job before it counts as lost.
 PATIENCE = 3
 
 
-def bounds_of(conf: cfg.ConfigOpts) -> pools.Bounds:
+def bounds_of(conf: cfg.ConfigOpts, local: bool = True) -> pools.Bounds:
+    """:param local: whether workers take this machine's memory"""
     memory = conf.sandbox.max_memory
-    if not memory:
+    if not memory and not local:
+        memory = UNBOUNDED
+    elif not memory:
         machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         memory = int(machine * MEMORY_SHARE)
     return pools.Bounds(

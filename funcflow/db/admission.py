@@ -1,7 +1,7 @@
 """How an execution's row comes into being, starts to run, and goes again: operations.
 
-Used through :mod:`funcflow.db.executions`. The limit of runs at the same time is kept here:
-whoever makes a limited function run counts under a lock that all processes share.
+Used through :mod:`funcflow.db.executions`. The limits of what runs at the same time are kept
+here: whoever makes something limited run counts under locks that all processes share.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 from collections.abc import Sequence
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from funcflow import errors, models, states
 from funcflow.db import bulk, group, moves, rows
@@ -27,6 +27,16 @@ _BY_KEY = bulk.Lookup(
 _RUNNING = bulk.Lookup(
     "SELECT function_id, COUNT(*) FROM executions"
     " WHERE state = 'running' AND function_id IN keys GROUP BY function_id"
+)
+_OF_PROJECT = bulk.Lookup(
+    "SELECT e.project_id, COUNT(*), COALESCE(SUM(r.memory_size), 0) FROM executions AS e"
+    " LEFT JOIN revisions AS r ON r.function_id = e.function_id AND r.number = e.revision"
+    " WHERE e.state = 'running' AND e.project_id IN keys GROUP BY e.project_id"
+)
+_SIZES = bulk.Lookup(
+    "SELECT e.id, r.memory_size FROM executions AS e"
+    " JOIN revisions AS r ON r.function_id = e.function_id AND r.number = e.revision"
+    " WHERE e.id IN keys"
 )
 _TRIES = 3
 
@@ -112,31 +122,52 @@ def _known(batch: group.Batch, ops: Sequence[Insert], done: dict[str, Inserted])
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Full:
-    """The answer when the function runs as often as it may; nothing was changed."""
+    """The answer when there is no room; nothing was changed.
 
+    ``what``: ``function`` (its ``max_concurrency``), or of the project ``executions`` or
+    ``memory``; ``limit``: as much as there may be.
+    """
 
-FULL: Final = Full()
+    what: str
+    limit: int
 
 
 class _Room:
-    """Room left under the limits of some functions, counted under their locks."""
+    """Room left under some limits, counted under their locks."""
 
-    def __init__(self, batch: group.Batch, limits: dict[str, int]) -> None:
-        functions = sorted(limits)
+    def __init__(self, batch: group.Batch, ops: Sequence[tuple[Start, models.Execution]]) -> None:
+        functions = {e.function_id for op, e in ops if op.limit is not None}
+        projects = {e.project_id for op, e in ops if op.of_project}
+        names = [*sorted(functions), *sorted(f"runs of {project}" for project in projects)]
         if batch.dialect == "postgresql":
-            for function_id in functions:  # in one order everywhere, so that none deadlock
+            for name in names:  # in one order everywhere, so that none deadlock
                 batch.cursor.execute(
-                    "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (function_id,)
+                    "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (name,)
                 )
-        running: dict[str, int] = dict(_RUNNING.run(batch.cursor, batch.dialect, functions))
-        self._running = collections.Counter({key: int(n) for key, n in running.items()})
-        self._limits = limits
+        self._used: collections.Counter[tuple[str, str]] = collections.Counter()
+        for key, count in _RUNNING.run(batch.cursor, batch.dialect, sorted(functions)):
+            self._used["function", key] = int(count)
+        for key, count, memory in _OF_PROJECT.run(batch.cursor, batch.dialect, sorted(projects)):
+            self._used["executions", key] = int(count)
+            self._used["memory", key] = int(memory)
 
-    def take(self, function_id: str) -> bool:
-        if self._running[function_id] >= self._limits[function_id]:
-            return False
-        self._running[function_id] += 1
-        return True
+        measured = [op.id for op, _ in ops if op.of_project]
+        sizes = _SIZES.run(batch.cursor, batch.dialect, measured)
+        self._sizes: dict[str, int] = {key: int(size) for key, size in sizes}
+
+    def take(self, op: Start, execution: models.Execution) -> Full | None:
+        """Take the room that a start needs, or say what is full."""
+        wanted = {
+            ("function", execution.function_id): (op.limit, 1),
+            ("executions", execution.project_id): (op.runs, 1),
+            ("memory", execution.project_id): (op.memory, self._sizes.get(op.id, 0)),
+        }
+        for key, (limit, size) in wanted.items():
+            if limit is not None and self._used[key] + size > limit:
+                return Full(key[0], limit)
+        for key, (_, size) in wanted.items():
+            self._used[key] += size
+        return None
 
 
 _START = (
@@ -170,7 +201,8 @@ class Start(moves.OnExecution[models.Execution | Full | None]):
     """Count the attempt and run it under a newer claim, taking over from a dead conductor.
 
     None: unknown, ended, dead, or a newer claim is there. ``limit``: the function's
-    ``max_concurrency``; without room the answer is ``FULL`` and no attempt is counted.
+    ``max_concurrency``; ``runs``: executions of the project, ``memory``: bytes of their memory
+    limits. Without room the answer is ``Full`` and no attempt is counted.
     """
 
     rank: ClassVar[int] = 30
@@ -179,6 +211,12 @@ class Start(moves.OnExecution[models.Execution | Full | None]):
     owner: str
     now: float
     limit: int | None = None
+    runs: int | None = None
+    memory: int | None = None
+
+    @property
+    def of_project(self) -> bool:
+        return self.runs is not None or self.memory is not None
 
     def source(self) -> bulk.Row:
         return (self.id, self.epoch, self.owner, self.now)
@@ -190,30 +228,29 @@ class Start(moves.OnExecution[models.Execution | Full | None]):
     def apply(
         cls, batch: group.Batch, ops: Sequence[Start]
     ) -> list[models.Execution | Full | None]:
-        limited = [op for op in ops if op.limit is not None]
-        full = _without_room(batch, limited) if limited else frozenset()
+        limited = [op for op in ops if op.limit is not None or op.of_project]
+        full = _without_room(batch, limited) if limited else {}
         free = [op for op in ops if op.id not in full]
         started = moves.apply_moves(batch, free, _START_QUEUED, _TAKE_OVER)
         done = {
             op.id: None if row is None else rows.to_execution(row)
             for op, row in zip(free, started, strict=True)
         }
-        return [FULL if op.id in full else done[op.id] for op in ops]
+        return [full[op.id] if op.id in full else done[op.id] for op in ops]
 
 
-def _without_room(batch: group.Batch, ops: Sequence[Start]) -> set[str] | frozenset[str]:
-    """Ids of those whose function is at its limit. Taking over a run takes no room."""
+def _without_room(batch: group.Batch, ops: Sequence[Start]) -> dict[str, Full]:
+    """Those for which there is no room, by id. Taking over a run takes no room."""
     found = moves.look(batch, [op.id for op in ops])
     known = {key: rows.to_execution(row) for key, row in found.items()}
-    limits = {known[op.id].function_id: op.limit or 0 for op in ops if op.id in known}
-    room = _Room(batch, limits)
-    full = set()
-    for op in ops:
-        execution = known.get(op.id)
-        if execution is None or execution.state is not State.QUEUED:
-            continue
-        if not room.take(execution.function_id):
-            full.add(op.id)
+    there = [(op, known[op.id]) for op in ops if op.id in known]
+    room = _Room(batch, there)
+    full = {}
+    for op, execution in there:
+        if execution.state is State.QUEUED:
+            lacking = room.take(op, execution)
+            if lacking is not None:
+                full[op.id] = lacking
     return full
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from funcflow import errors, models
-from funcflow.db import functions, listing, tables, versions
+from funcflow.db import functions, listing, tables, tenancy_tables, versions
 
 _t = tables.aliases
 _LISTED = {column.name: column for column in _t.c if column.name != "weights"}
@@ -99,10 +99,18 @@ def update(
 
 
 def delete(connection: sa.Connection, name: str, project_id: str) -> None:
-    """:raises errors.NotFound: the project has no such alias"""
-    gone = connection.execute(sa.delete(_t).where(_t.c.project_id == project_id, _t.c.name == name))
-    if gone.rowcount == 0:
-        raise errors.NotFound(f"there is no alias {name!r}")
+    """Delete it, and the shares narrowed to it: the next one of its name is another.
+
+    :raises errors.NotFound: the project has no such alias
+    """
+    alias = get(connection, name, project_id)
+    connection.execute(sa.delete(_t).where(_t.c.id == alias.id))
+    share = tenancy_tables.shares
+    connection.execute(
+        sa.delete(share).where(
+            share.c.function_id == alias.function_id, share.c.function_alias == name
+        )
+    )
 
 
 def _check(

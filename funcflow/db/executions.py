@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from funcflow import errors, models
 from funcflow.db import bulk, group, keys, listing, rows, tables, turns
-from funcflow.db.admission import FULL, Full, Insert, Inserted, Remove, Start
+from funcflow.db.admission import Full, Insert, Inserted, Remove, Start
 from funcflow.db.logs import AppendLogs
 from funcflow.db.logs import read as logs
 from funcflow.db.moves import Bury, Cancel, Defer, Redrive, Requeue, Settle
@@ -22,7 +22,6 @@ from funcflow.db.retention import Discard, PurgeSettled
 from funcflow.states import State
 
 __all__ = [
-    "FULL",
     "AppendLogs",
     "Bury",
     "Cancel",

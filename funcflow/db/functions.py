@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from funcflow import errors, ids, models
-from funcflow.db import listing, locks, revisions, tables
+from funcflow.db import listing, locks, revisions, tables, tenancy_tables
 
 _t = tables.functions
 _r = tables.revisions
@@ -49,21 +49,22 @@ _LISTED = {
 def create(
     connection: sa.Connection, function: models.Function, limit: int | None = None
 ) -> models.Function:
-    """Keep a new function with its first revision. ``limit``: functions a project may have.
+    """Keep a new function with its first revision. ``limit``: functions a project may have;
+    None or -1: any number.
 
     :raises errors.NotFound: the runtime does not exist, or is another project's
     :raises errors.Forbidden: the project has as many as it may
     """
     locks.hold(connection, f"functions of {function.project_id}")
-    if limit is not None:
+    if limit is not None and limit >= 0:
         have = connection.execute(
             sa.select(sa.func.count()).where(_t.c.project_id == function.project_id)
         ).scalar_one()
         if have >= limit:
             raise errors.Forbidden(
-                f"the project has {have} functions, as many as it may",
+                f"the project has {have} functions, as many as it may ({limit})",
                 hint="Delete functions you do not need, or ask your operator for more.",
-                code="limit_reached",
+                code="quota_exceeded",
             )
     _check_runtime(connection, function.revision)
     revisions.insert(connection, function.revision)
@@ -111,12 +112,17 @@ def resolve(
     return _to_function(found[0])
 
 
-def list_(connection: sa.Connection, query: listing.Query) -> list[models.Function]:
-    """A page of functions.
+def list_(
+    connection: sa.Connection,
+    query: listing.Query,
+    scope: sa.ColumnElement[bool] | None = None,
+) -> list[models.Function]:
+    """A page of functions: of the query's project, or those in the ``scope``.
 
     :raises errors.BadRequest: an unknown field, operator, sort key or marker
     """
-    return [_to_function(row) for row in listing.page(connection, _WHOLE, _LISTED, query)]
+    found = listing.page(connection, _WHOLE, _LISTED, query, scope)
+    return [_to_function(row) for row in found]
 
 
 def name(connection: sa.Connection, function_id: str) -> str | None:
@@ -126,12 +132,16 @@ def name(connection: sa.Connection, function_id: str) -> str | None:
 
 def max_concurrency(connection: sa.Connection, function_id: str) -> int | None:
     """Runs at the same time that ``latest`` allows now; None: no limit, or no such function."""
+    s = tables.scaling
     query = (
-        sa.select(_r.c.max_concurrency)
+        sa.select(_r.c.max_concurrency, s.c.max_workers * _r.c.concurrency)
         .join_from(_t, _r, sa.and_(_r.c.function_id == _t.c.id, _r.c.number == _t.c.revision))
+        .outerjoin(s, s.c.function_id == _t.c.id)
         .where(_t.c.id == function_id)
     )
-    return connection.execute(query).scalar()
+    # So many workers cannot run more at a time, wherever they are.
+    bounds = [bound for bound in connection.execute(query).first() or () if bound is not None]
+    return min(bounds, default=None)
 
 
 def update(
@@ -202,9 +212,8 @@ def delete(
     alias = connection.execute(used).scalar()
     if alias is not None:
         raise errors.InUse(f"alias {alias!r} points to function {function_id}")
-    connection.execute(
-        sa.delete(tables.versions).where(tables.versions.c.function_id == function_id)
-    )
+    for table in (tenancy_tables.shares, tables.scaling, tables.versions):
+        connection.execute(sa.delete(table).where(table.c.function_id == function_id))
     connection.execute(sa.delete(_t).where(_t.c.id == function_id))
     connection.execute(sa.delete(tables.calls).where(tables.calls.c.function_id == function_id))
     revisions.retire(connection, function_id, now)

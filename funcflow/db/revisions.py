@@ -53,6 +53,7 @@ def insert(connection: sa.Connection, revision: models.Revision) -> None:
             delivery=revision.delivery,
             network=revision.network,
             created_at=revision.created_at,
+            size=revision.size,
         )
     )
 
@@ -97,4 +98,5 @@ def to_revision(row: Any) -> models.Revision:
         delivery=row[13],
         network=bool(row[14]),
         created_at=row[15],
+        size=row[16],
     )

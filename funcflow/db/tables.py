@@ -2,7 +2,8 @@
 
 Read by every module of :mod:`funcflow.db`; the migrations build the same (a test holds the
 two together). Times are seconds since the epoch, JSON is text, ids are text. Those of
-compositions are in :mod:`funcflow.db.composition_tables`.
+compositions are in :mod:`funcflow.db.composition_tables`, those of shares and quotas in
+:mod:`funcflow.db.tenancy_tables`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from funcflow.db.columns import flag, key_number, metadata, number, text, when, where
 
 #: The newest migration; ``Database.check_schema`` compares it with the database's own.
-REVISION = "0004"
+REVISION = "0006"
 
 runtimes = sa.Table(
     "runtimes",
@@ -68,6 +69,7 @@ revisions = sa.Table(
     flag("network"),
     when("created_at"),
     when("retired_at", nullable=True),
+    number("size"),
     sa.Index("ix_revisions_runtime_id", "runtime_id"),
     sa.Index("ix_revisions_digest", "digest"),
     sa.Index(
@@ -90,6 +92,17 @@ versions = sa.Table(
     when("created_at"),
     when("updated_at", nullable=True),
     sa.UniqueConstraint("function_id", "version_number"),
+)
+
+#: Only of functions that have any. ``provisioned``: JSON, a list.
+scaling = sa.Table(
+    "scaling",
+    metadata,
+    sa.Column("function_id", sa.Text, sa.ForeignKey("functions.id"), primary_key=True),
+    number("min_workers"),
+    sa.Column("max_workers", sa.BigInteger),
+    text("provisioned"),
+    when("updated_at"),
 )
 
 aliases = sa.Table(

@@ -18,6 +18,9 @@ from funcflow import errors, models
 #: Called with each piece of output, from whichever thread reads it; must not block.
 LogSink = Callable[[models.LogChunk], None]
 
+#: (project, function, revision): workers are shared only within this.
+Key = tuple[str, str, int]
+
 #: Platform faults (retried by the conductor) and user faults (settled as failed).
 Fault = Literal["sandbox_lost", "start_failed"]
 
@@ -27,8 +30,9 @@ class SandboxError(errors.FuncflowError):
 
     ``code`` is one of ``sandbox_lost`` (the worker died under the call for no reason of its
     own), ``worker_gone`` (it had ended before the call reached it), ``start_failed`` (it never
-    came up), ``no_capacity`` (no room now), ``unprotected`` (a protection is missing and the
-    function is not trusted).
+    came up), ``no_capacity`` (no room now), ``quota_exceeded`` (the project's share of the cluster
+    is used up), ``unavailable`` (what starts workers is away), ``unprotected`` (a protection is
+    missing and the function is not trusted).
     """
 
     code, status = "sandbox_lost", 503
@@ -43,8 +47,11 @@ class WorkerSpec:
     language: str
     #: False: refuse to start when a protection is missing.
     trusted: bool
-    #: Folder with the unpacked package; read-only, shared, stays until the worker ends.
-    package: Path
+    #: Folder with the unpacked package; read-only, shared, stays until the worker ends. None: the
+    #: function is an image.
+    package: Path | None
+    #: Of the runtime, or the function's own.
+    image: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +134,8 @@ class Sandbox(Protocol):
     """A driver. Made by ``Driver(conf)`` at start-up, closed at the end."""
 
     languages: Sequence[str]
+    #: Whether workers take this machine's memory.
+    local: bool
 
     def start(self, spec: WorkerSpec) -> Worker:
         """A new worker, loaded and ready.
@@ -134,8 +143,19 @@ class Sandbox(Protocol):
         A package whose entry cannot be loaded still gives a worker; its ``invoke``
         answers ``LoadError``, so that the user sees it in the execution.
 
-        :raises SandboxError: ``start_failed``, ``no_capacity``, ``unprotected``
+        A worker that an earlier life of this conductor left of the same revision is taken over.
+
+        :raises SandboxError: ``start_failed``, ``no_capacity``, ``quota_exceeded``,
+            ``unavailable``, ``unprotected``
         """
+
+    def left(self) -> Sequence[Key]:
+        """What an earlier life of this conductor left running, one entry per worker. May wait
+        until that is known."""
+
+    def room(self, language: str) -> tuple[int, int] | None:
+        """(workers of the language there are or are prepared for, how many could start at once);
+        None: as many as the conductor's bounds allow."""
 
     def protections(self) -> Sequence[Protection]:
         """Each protection and whether it holds here; shown by ``funcflow status``."""
@@ -145,6 +165,10 @@ class Sandbox(Protocol):
 
     def metrics(self) -> Mapping[str, float]:
         """Gauges to export, by name without prefix."""
+
+    def part(self) -> None:
+        """The conductor is about to stop: workers that are killed from now on may stay for its
+        next life."""
 
     def close(self) -> None:
         """Kill every worker and release everything."""

@@ -23,6 +23,7 @@ from oslo_config import cfg
 
 from funcflow import ids, models
 from funcflow.sandboxes.base import (
+    Key,
     LogSink,
     Outcome,
     Protection,
@@ -30,8 +31,9 @@ from funcflow.sandboxes.base import (
     SandboxError,
     WorkerSpec,
 )
-from funcflow.sandboxes.process import runtimes, verdicts
-from funcflow.sandboxes.process.logs import RunLog
+from funcflow.sandboxes.process import runtimes
+from funcflow.sandboxes.stream import verdicts
+from funcflow.sandboxes.stream.logs import RunLog
 
 _log: contextvars.ContextVar[RunLog | None] = contextvars.ContextVar("log", default=None)
 #: Modules of packages share this process's names: one import at a time.
@@ -42,6 +44,7 @@ class MemorySandbox:
     """See :class:`funcflow.sandboxes.base.Sandbox`."""
 
     languages: Sequence[str] = ("python3",)
+    local = True
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         path = str(runtimes.folder(conf) / "python")
@@ -57,13 +60,22 @@ class MemorySandbox:
             raise SandboxError("the memory driver protects nothing", code="unprotected")
         if spec.language not in self.languages:
             raise SandboxError(f"no runtime {spec.language!r}", code="start_failed")
-        if not spec.package.is_dir():
+        if spec.package is None or not spec.package.is_dir():
             raise SandboxError(f"there is no package folder {spec.package}", code="start_failed")
         worker = MemoryWorker(spec, self._ended)
         with self._lock:
             self._workers[worker.id] = worker
             self._started += 1
         return worker
+
+    def left(self) -> Sequence[Key]:
+        return ()
+
+    def room(self, language: str) -> tuple[int, int] | None:
+        return None if language in self.languages else (0, 0)
+
+    def part(self) -> None:
+        """Workers end with us."""
 
     def protections(self) -> Sequence[Protection]:
         return (Protection("process", False, "functions are threads of the service itself"),)

@@ -21,7 +21,7 @@ class AcquireWorker(task.Task):  # type: ignore[misc]
     default_provides = "lease"
 
     def execute(self, invocation: inv.Invocation, definition: inv.Definition) -> inv.Lease:
-        invocation.lease = invocation.pools.acquire(definition, invocation.limits.acquire)
+        invocation.lease = _acquire(invocation, definition)
         return invocation.lease
 
     def revert(self, invocation: inv.Invocation, result: Any, **_: Any) -> None:
@@ -55,12 +55,17 @@ class RunFunction(task.Task):  # type: ignore[misc]
                 if not left:
                     raise
                 lease.discard()
-                lease = invocation.pools.acquire(definition, invocation.limits.acquire)
+                lease = _acquire(invocation, definition)
                 invocation.lease = lease
             else:
                 break
         lease.give_back()
         return outcome
+
+
+def _acquire(invocation: inv.Invocation, definition: inv.Definition) -> inv.Lease:
+    caller = invocation.execution.project_id
+    return invocation.pools.acquire(definition, invocation.limits.acquire, caller)
 
 
 def _request(invocation: inv.Invocation, definition: inv.Definition) -> sandbox_base.Request:

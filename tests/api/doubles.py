@@ -12,6 +12,7 @@ from typing import Any
 from funcflow import conf as config
 from funcflow import control, definitions, histories, models, services, submit
 from funcflow.api.app import Application, make_app
+from funcflow.auth import base as auth_base
 from funcflow.auth.none import NoAuth
 from funcflow.db import schema
 from funcflow.db.engine import Database
@@ -67,8 +68,13 @@ class Parts:
     database: Database
 
 
-def parts(folder: str, error: Exception | None = None, **api: object) -> Parts:
-    """An application on a real, empty database. Close the database at the end."""
+def parts(
+    folder: str, error: Exception | None = None, auth: auth_base.Auth | None = None, **api: object
+) -> Parts:
+    """An application on a real, empty database. Close the database at the end.
+
+    ``auth``: in place of the driver that lets everybody in.
+    """
     conf = config.load(default={"data_dir": folder}, api=api)
     url = config.database_url(conf)
     schema.upgrade(url)
@@ -79,7 +85,7 @@ def parts(folder: str, error: Exception | None = None, **api: object) -> Parts:
         database=database,
         store=MemoryStore(conf),
         board=board,  # type: ignore[arg-type]
-        auth=NoAuth(conf),
+        auth=auth or NoAuth(conf),
         submitter=submitter,  # type: ignore[arg-type]
         control=Control(error or RuntimeError()),  # type: ignore[arg-type]
         starter=None,  # type: ignore[arg-type]

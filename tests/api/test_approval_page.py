@@ -90,7 +90,7 @@ def test_the_page_loads_nothing_and_tells_nobody_its_address() -> None:
     policy = page.HEADERS["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'")
     assert "frame-ancestors 'none'" in policy
-    assert page.HEADERS["Referrer-Policy"] == "no-referrer"
+    assert page.HEADERS["Referrer-Policy"] == "same-origin"
     assert page.HEADERS["Cache-Control"] == "no-store"
     style = re.search(r"<style>(.*?)</style>", page.decided(approved=True), re.DOTALL)
     assert style is not None

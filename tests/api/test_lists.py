@@ -8,14 +8,18 @@ from funcflow import conf as config
 from funcflow import errors, models
 from funcflow.api import lists
 from funcflow.api.request import Request
+from funcflow.auth import guard
 from funcflow.db import listing
 
 CONF = config.load(api={"max_page": 10})
+GUARD = guard.Guard(CONF)
 
 
 def parse(query: str, *, is_admin: bool = True) -> listing.Query:
     request = Request({"REQUEST_METHOD": "GET", "QUERY_STRING": query}, "req-1")
-    request.asker = models.RequestContext(project_id="own", is_admin=is_admin, request_id="req-1")
+    roles = ("admin",) if is_admin else ("member", "reader")
+    request.asker = models.RequestContext(project_id="own", roles=roles, request_id="req-1")
+    request.guard = GUARD
     return lists.EXECUTIONS.parse(request, CONF)
 
 

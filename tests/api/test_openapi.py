@@ -80,6 +80,13 @@ PUT /v1/functions/{function_id}
 POST /v1/functions/{function_id}/detach
 POST /v1/functions/{function_id}/scale_down
 POST /v1/functions/{function_id}/scale_up
+DELETE /v1/functions/{function_id}/scaling
+GET /v1/functions/{function_id}/scaling
+PUT /v1/functions/{function_id}/scaling
+GET /v1/functions/{function_id}/shares
+POST /v1/functions/{function_id}/shares
+DELETE /v1/functions/{function_id}/shares/{share_id}
+GET /v1/functions/{function_id}/shares/{share_id}
 GET /v1/functions/{function_id}/versions
 POST /v1/functions/{function_id}/versions
 DELETE /v1/functions/{function_id}/versions/{version}
@@ -90,6 +97,10 @@ POST /v1/functions/{function_id}/versions/{version}/scale_down
 POST /v1/functions/{function_id}/versions/{version}/scale_up
 GET /v1/functions/{function_id}/workers
 GET /v1/openapi.json
+GET /v1/quotas
+DELETE /v1/quotas/{project_id}
+GET /v1/quotas/{project_id}
+PATCH /v1/quotas/{project_id}
 GET /v1/runtimes
 POST /v1/runtimes
 DELETE /v1/runtimes/{runtime_id}

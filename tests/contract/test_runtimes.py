@@ -1,4 +1,4 @@
-"""The cases of runtimes/contract, for every language: in the sandbox, and straight on a socket."""
+"""The cases of runtimes/contract, for every language: in sandboxes, and straight on a socket."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from typing import Any
 import pytest
 import yaml
 
+from funcflow.sandboxes.base import Sandbox
+from funcflow.sandboxes.kubernetes.driver import KubernetesSandbox
 from funcflow.sandboxes.process.driver import ProcessSandbox
-from tests import sandboxing
+from tests import clusters, sandboxing
+from tools.services.kubernetes import Cluster
 
 RUNTIMES = Path(__file__).parent.parent.parent / "runtimes"
 CASES = [
@@ -37,6 +40,19 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProcessSandbox
     driver = ProcessSandbox(sandboxing.configuration(tmp_path_factory.mktemp("data")))
     yield driver
     driver.close()
+
+
+@pytest.fixture(scope="module")
+def pods(
+    kubernetes_cluster: Cluster,
+    kubernetes_images: dict[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[KubernetesSandbox]:
+    with clusters.installation(kubernetes_cluster, kubernetes_images) as installation:
+        conf = installation.configuration(tmp_path_factory.mktemp("data"))
+        driver = KubernetesSandbox(conf)
+        yield driver
+        driver.close()
 
 
 @pytest.fixture
@@ -73,6 +89,23 @@ def check(call: dict[str, Any], language: str, value: str | None, error: Any) ->
 def test_in_the_sandbox(
     sandbox: ProcessSandbox, case: dict[str, Any], language: str, concurrency: int, folder: Path
 ) -> None:
+    run(sandbox, case, language, concurrency, folder)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("case", CASES)
+def test_in_pods(
+    pods: KubernetesSandbox, case: dict[str, Any], language: str, folder: Path
+) -> None:
+    """A pod each takes a second or more: half of the cases with several runs at once in it."""
+    concurrency = 3 if len(case["name"]) % 2 else 1
+    run(pods, case, language, concurrency, folder)
+
+
+def run(
+    sandbox: Sandbox, case: dict[str, Any], language: str, concurrency: int, folder: Path
+) -> None:
+    """The case's calls, one after the other, in a worker of their own."""
     worker = sandbox.start(
         sandboxing.spec(
             folder,

@@ -1,28 +1,41 @@
-"""The sandbox contract (funcflow/sandboxes/base.py), for every driver that needs no cluster."""
+"""The sandbox contract (funcflow/sandboxes/base.py), for every driver."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from funcflow import plugins
+from funcflow.sandboxes import local
 from funcflow.sandboxes.base import Sandbox, SandboxError, Worker
-from tests import sandboxing
+from tests import clusters, sandboxing
 from tests.waiting import until
 
+DRIVERS = ["process", "memory", pytest.param("kubernetes", marks=clusters.PATIENT)]
+Configure = Callable[[Path], Any]
 
-@pytest.fixture(scope="module", params=["process", "memory"])
-def sandbox(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Sandbox]:
-    conf = sandboxing.configuration(tmp_path_factory.mktemp("data"))
-    driver = plugins.load("funcflow.sandboxes", request.param)(conf)
+
+@pytest.fixture(scope="module", params=DRIVERS)
+def configure(request: pytest.FixtureRequest) -> Iterator[Configure]:
+    """Makes the configuration of the driver that the test is about."""
+    if request.param != "kubernetes":
+        yield lambda data_dir: sandboxing.configuration(data_dir, driver=request.param)
+        return
+    cluster = request.getfixturevalue("kubernetes_cluster")
+    images = request.getfixturevalue("kubernetes_images")
+    with clusters.installation(cluster, images) as installation:
+        yield installation.configuration
+
+
+@pytest.fixture(scope="module")
+def sandbox(configure: Configure, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    driver = local.sandbox_of(configure(tmp_path_factory.mktemp("data")))
     yield driver
     driver.close()
 
@@ -180,6 +193,11 @@ def test_many_workers_at_once(sandbox: Sandbox, folder: Path) -> None:
     until(lambda: sandbox.metrics()["workers"] == 0, what="the end of all workers")
 
 
+def test_nothing_is_left_of_an_earlier_life(sandbox: Sandbox) -> None:
+    assert sandbox.left() == ()
+    assert sandbox.room("cobol") in ((0, 0), None)
+
+
 def test_metrics_and_protections(sandbox: Sandbox, worker: Worker) -> None:
     assert sandbox.metrics()["workers"] == 1
     assert sandbox.protections()
@@ -187,8 +205,8 @@ def test_metrics_and_protections(sandbox: Sandbox, worker: Worker) -> None:
     assert worker.alive
 
 
-def test_close_ends_everything(tmp_path: Path, folder: Path, sandbox: Sandbox) -> None:
-    other = type(sandbox)(sandboxing.configuration(tmp_path / "other"))  # type: ignore[call-arg]
+def test_close_ends_everything(tmp_path: Path, folder: Path, configure: Configure) -> None:
+    other = local.sandbox_of(configure(tmp_path / "other"))
     worker = other.start(sandboxing.spec(folder))
     other.close()
     assert not worker.alive

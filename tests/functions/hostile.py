@@ -166,7 +166,7 @@ def close_streams():
 
 
 def close_protocol():
-    os.close(3)
+    os.close(_stream())
     time.sleep(60)
 
 
@@ -240,7 +240,7 @@ def garbage(what):
         "log of nobody": _frame(b'{"op":"log","id":"other","stream":"stdout","text":"x"}'),
         "log of odd stream": _frame(b'{"op":"log","id":"%s","stream":"system","text":"x"}'),
     }
-    with socket.socket(fileno=os.dup(3)) as sock:
+    with socket.socket(fileno=os.dup(_stream())) as sock:
         sock.sendall(frames[what])
     time.sleep(60)
 
@@ -248,7 +248,7 @@ def garbage(what):
 def forge(fields, context):
     """Answer for oneself, with whatever fields."""
     message = {"op": "result", "id": context.execution_id, **fields}
-    with socket.socket(fileno=os.dup(3)) as sock:
+    with socket.socket(fileno=os.dup(_stream())) as sock:
         sock.sendall(_frame(json.dumps(message).encode()))
     time.sleep(60)
 
@@ -259,9 +259,20 @@ def flood(context):
             {"op": "log", "id": context.execution_id, "stream": "stdout", "text": "x" * 8000}
         ).encode()
     )
-    with socket.socket(fileno=os.dup(3)) as sock:
+    with socket.socket(fileno=os.dup(_stream())) as sock:
         while True:
             sock.sendall(frame)
+
+
+def _stream():
+    """The descriptor of the connection to the host: 3 in a jail, whatever it is in a pod."""
+    for fd in range(3, 64):
+        try:
+            if os.readlink(f"/proc/self/fd/{fd}").startswith("socket:"):
+                return fd
+        except OSError:
+            pass
+    return 3
 
 
 def _frame(body):

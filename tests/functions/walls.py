@@ -113,7 +113,7 @@ def kill_all():
     """Signal everything there is to see, by pid and all at once."""
     found = {}
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    for pid in [1, *range(3, 3000)]:
+    for pid in {*range(1, 3000)} - {os.getpid()}:
         try:
             os.kill(pid, signal.SIGKILL)
             found[str(pid)] = "sent"

@@ -31,7 +31,7 @@ OPTIONS = {
     "jobboard": {"path": PATH},
     "conductor": {"max_queued_per_project": QUEUE, "backoff": 0.05, "sweep_interval": 0.3},
     "api": {"max_input": 5_000},
-    "limits": {"max_functions": FUNCTIONS},
+    "quotas": {"functions": FUNCTIONS},
 }
 SLEEP = """
 import time

@@ -30,8 +30,8 @@ def database(tmp_path: Path) -> Iterator[Database]:
     made.close()
 
 
-def deployer(database: Database, **limits: object) -> deploy.Deployer:
-    conf = config.load(limits=limits)
+def deployer(database: Database, **quotas: object) -> deploy.Deployer:
+    conf = config.load(quotas=quotas)
     return deploy.Deployer(conf, database, MemoryStore(conf))
 
 
@@ -42,7 +42,7 @@ def count(database: Database) -> int:
 
 def test_the_limit_of_functions_holds_in_a_race(database: Database) -> None:
     """Of many at once exactly as many succeed as there is room for; room comes back."""
-    made = deployer(database, max_functions=3)
+    made = deployer(database, functions=3)
     outcomes: list[object] = []
 
     def create() -> None:
@@ -57,7 +57,7 @@ def test_the_limit_of_functions_holds_in_a_race(database: Database) -> None:
     for thread in threads:
         thread.join()
     created = [outcome for outcome in outcomes if isinstance(outcome, models.Function)]
-    assert (len(created), outcomes.count("limit_reached"), count(database)) == (3, 9, 3)
+    assert (len(created), outcomes.count("quota_exceeded"), count(database)) == (3, 9, 3)
     database.transact(lambda connection: functions.delete(connection, created[0].id, "p", now=1.0))
     made.create(CONTEXT, SOURCE)
     with pytest.raises(errors.Forbidden):
@@ -141,3 +141,79 @@ def test_code_of_another_project_is_not_seen(database: Database) -> None:
     for reference in ("own", private.id):
         with pytest.raises(errors.NotFound):
             deployer(database).create(CONTEXT, deploy.Wish(runtime=reference, source="x"))
+
+
+IMAGE = {"source": "image", "image": "registry.example.org:5000/team/ocr:3"}
+
+
+def of_images(database: Database, *patterns: str) -> deploy.Deployer:
+    conf = config.load(api={"image_functions": list(patterns)})
+    return deploy.Deployer(conf, database, MemoryStore(conf))
+
+
+def test_a_function_made_of_an_image(database: Database) -> None:
+    """It has neither a runtime nor a package; its limits are those of any function."""
+    made = of_images(database, "registry.example.org:5000/team/*")
+    function = made.create(CONTEXT, deploy.Wish(name="ocr", code=IMAGE, cpu=500))
+    revision = function.revision
+    assert (revision.code, revision.runtime_id, revision.digest) == (IMAGE, None, None)
+    assert revision.limits.cpu == 500
+    newer = {**IMAGE, "image": "registry.example.org:5000/team/ocr:4"}
+    changed = made.update(CONTEXT, function, deploy.Wish(code=newer)).revision
+    assert (changed.number, changed.code) == (2, newer)
+
+
+def test_from_an_image_to_a_package_and_back(database: Database) -> None:
+    made = of_images(database, "*")
+    function = made.create(CONTEXT, deploy.Wish(code=IMAGE))
+    source = deploy.Wish(source="def main():\n    pass\n")
+    with pytest.raises(errors.BadRequest) as caught:
+        made.update(CONTEXT, function, source)
+    assert caught.value.code == "no_runtime"
+    packed = made.update(CONTEXT, function, deploy.Wish(runtime="python3", source=source.source))
+    assert packed.revision.digest is not None
+    assert packed.revision.runtime_id is not None
+    back = made.update(CONTEXT, packed, deploy.Wish(code=IMAGE)).revision
+    assert (back.code, back.runtime_id, back.digest) == (IMAGE, None, None)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "wish", "code"),
+    [
+        ((), deploy.Wish(code=IMAGE), "unsupported_code_source"),
+        (("*",), deploy.Wish(code={"source": "image"}), "bad_image"),
+        (("*",), deploy.Wish(code={"source": "image", "image": 7}), "bad_image"),
+        (("*",), deploy.Wish(code={"source": "image", "image": "UPPER/case"}), "bad_image"),
+        (("*",), deploy.Wish(code={"source": "image", "image": "a b"}), "bad_image"),
+        (("*",), deploy.Wish(code={"source": "image", "image": "a" * 256}), "bad_image"),
+        (("*",), deploy.Wish(code={"source": "image", "image": "a@sha256:12"}), "bad_image"),
+        (("other/*", "registry.example.org/*"), deploy.Wish(code=IMAGE), "image_refused"),
+        (("*",), deploy.Wish(code=IMAGE, runtime="python3"), "bad_image"),
+        (("*",), deploy.Wish(code=IMAGE, source="x = 1"), "bad_image"),
+        (("*",), deploy.Wish(code=IMAGE, package=io.BytesIO(b"")), "bad_image"),
+    ],
+)
+def test_images_that_are_refused(
+    database: Database, patterns: tuple[str, ...], wish: deploy.Wish, code: str
+) -> None:
+    with pytest.raises(errors.FuncflowError) as caught:
+        of_images(database, *patterns).create(CONTEXT, wish)
+    assert caught.value.code == code
+    assert count(database) == 0
+
+
+@pytest.mark.parametrize(
+    "image",
+    ["busybox", "team/ocr", "localhost:5000/a/b_c/d-e:1.0", f"a.b/c:1@sha256:{'0' * 64}"],
+)
+def test_names_of_images(database: Database, image: str) -> None:
+    wish = deploy.Wish(code={"source": "image", "image": image})
+    assert of_images(database, "*").create(CONTEXT, wish).revision.code["image"] == image
+
+
+def test_an_image_takes_no_runtime_later(database: Database) -> None:
+    made = of_images(database, "*")
+    function = made.create(CONTEXT, deploy.Wish(code=IMAGE))
+    with pytest.raises(errors.BadRequest) as caught:
+        made.update(CONTEXT, function, deploy.Wish(runtime="python3"))
+    assert caught.value.code == "bad_image"

@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from funcflow import conf, errors, handover, wire
+from funcflow import conf, errors, handover, sharing, wire
 from funcflow.api import packages
+from funcflow.api.controllers import quotas as quota_controllers
+from funcflow.auth import guard
+from funcflow.quotas import base as quotas
 from funcflow.sandboxes import base as sandbox_base
 
 ROOT = Path(__file__).parents[2]
@@ -140,7 +143,9 @@ def test_error_codes_have_the_status_that_is_said() -> None:
     explained = dict(_ROW.findall(sections(text("api.md"))["Error codes"]))
     kinds = [errors.FuncflowError, *_below(errors.FuncflowError)]
     # Those outside errors.py have to be imported to be found.
-    assert {handover.Full, wire.Refused, packages.NoPackage, sandbox_base.SandboxError} < {*kinds}
+    others = {handover.Full, wire.Refused, packages.NoPackage, sandbox_base.SandboxError}
+    ours = {guard.Denied, guard.WrongScope, sharing.NotShared, quotas.QuotaBusy}
+    assert others | ours | {quota_controllers.NotOurs} < {*kinds}
     said = {kind.code: int(explained[kind.code]) for kind in kinds}
     assert said == {kind.code: kind.status for kind in kinds}
 

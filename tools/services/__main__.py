@@ -1,7 +1,8 @@
 """Servers to try things on: ``python -m tools.services up [NAME…]``, ``status``, ``down``.
 
 ``up`` leaves a process behind that owns the servers; ``down`` ends it and them. Names:
-zookeeper, ensemble, postgres, rabbitmq; all but the ensemble by default.
+zookeeper, ensemble, postgres, rabbitmq, keystone, swift (with keystone), kubernetes; the first,
+third and fourth by default. ``install`` fetches those that come from PyPI, ahead of time.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.services import postgres, process, rabbitmq, zookeeper
+from tools.services import keystone, kubernetes, postgres, process, rabbitmq, swift, zookeeper
 
 STATE = Path("~/.cache/funcflow/services.json").expanduser()
-NAMES = ("zookeeper", "ensemble", "postgres", "rabbitmq")
+NAMES = ("zookeeper", "ensemble", "postgres", "rabbitmq", "keystone", "swift", "kubernetes")
+DEFAULT = ("zookeeper", "postgres", "rabbitmq")
 
 
 def hold(names: list[str]) -> None:
@@ -29,32 +32,50 @@ def hold(names: list[str]) -> None:
         # Registered first, so that it is done last: no state file, no servers.
         stack.callback(STATE.unlink, missing_ok=True)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-        urls = {name: _start(name, folder, stack) for name in names}
+        urls: dict[str, str] = {}
+        for name in names:
+            _start(name, folder, stack, urls)
         _write({"pid": os.getpid(), "urls": urls})
         while True:
             signal.pause()
 
 
-def _start(name: str, folder: Path, stack: contextlib.ExitStack) -> str:
+def _start(name: str, folder: Path, stack: contextlib.ExitStack, urls: dict[str, str]) -> None:
+    """Start one, and those it needs, and note where they are."""
+    if name in urls:
+        return
+    if name == "swift":
+        _start("keystone", folder, stack, urls)
+    if name == "kubernetes":
+        cluster = kubernetes.Cluster()
+        stack.enter_context(cluster.shared())
+        urls[name] = f"KUBECONFIG={cluster.kubeconfig}"
+        return
+    started, url = _make(name, folder / name, urls)
+    stack.callback(started.stop_all if isinstance(started, zookeeper.Ensemble) else started.stop)
+    started.start()
+    urls[name] = url
+
+
+def _make(name: str, folder: Path, urls: Mapping[str, str]) -> tuple[Any, str]:
+    """A server that is not started yet, and where it will be."""
     if name == "ensemble":
-        ensemble = zookeeper.Ensemble(folder / name)
-        stack.callback(ensemble.stop_all)
-        ensemble.start()
-        return ensemble.hosts
+        ensemble = zookeeper.Ensemble(folder)
+        return ensemble, ensemble.hosts
     if name == "zookeeper":
-        node = zookeeper.Node(folder / name)
-        stack.callback(node.stop)
-        node.start()
-        return node.hosts
+        node = zookeeper.Node(folder)
+        return node, node.hosts
     if name == "postgres":
-        server = postgres.Server(folder / name)
-        stack.callback(server.stop)
-        server.start()
-        return server.url("postgres")
-    broker = rabbitmq.Broker(folder / name)
-    stack.callback(broker.stop)
-    broker.start()
-    return broker.url
+        server = postgres.Server(folder)
+        return server, server.url("postgres")
+    if name == "keystone":
+        identity = keystone.Server(folder)
+        return identity, identity.url
+    if name == "swift":
+        store = swift.Server(folder, urls["keystone"])
+        return store, store.url
+    broker = rabbitmq.Broker(folder)
+    return broker, broker.url
 
 
 def up(names: list[str]) -> int:
@@ -117,13 +138,17 @@ def _read() -> dict[str, Any] | None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.services", description=__doc__)
-    parser.add_argument("action", choices=["up", "status", "down", "hold"])
+    parser.add_argument("action", choices=["up", "status", "down", "install", "hold"])
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
     arguments = parser.parse_args()
     unknown = set(arguments.names) - set(NAMES)
     if unknown:
         parser.error(f"no such server: {', '.join(sorted(unknown))}")
-    names = arguments.names or [name for name in NAMES if name != "ensemble"]
+    names = arguments.names or list(DEFAULT)
+    if arguments.action == "install":
+        keystone.install()
+        swift.install()
+        return 0
     if arguments.action == "up":
         return up(names)
     if arguments.action == "hold":

@@ -8,7 +8,7 @@ from typing import Any
 
 import webob
 
-from funcflow import errors, ids, models
+from funcflow import errors, ids, models, sharing
 from funcflow.api import lists, reply
 from funcflow.api.announce import announce
 from funcflow.api.controllers.workers import find_function
@@ -85,7 +85,7 @@ class Aliases:
 
 
 class Alias:
-    """One alias, by its name."""
+    """One alias, by its name; another project's as ``FUNCTION_ID:NAME``."""
 
     index = resource()
 
@@ -95,21 +95,23 @@ class Alias:
 
     @operation(index, "GET", "aliases.show", "Show an alias", {200: schemas.ALIAS}, errors=(404,))
     def show(self, request: Request) -> webob.Response:
-        return reply.answer(schemas.view(self._find(request)))
+        access, found = self._find(request)
+        if not access.sees(alias=found.name):
+            access.check("read", alias=found.name)
+        return reply.answer(schemas.view(found))
 
     @operation(
         index, "PUT", "aliases.replace", "Change an alias", {200: schemas.ALIAS},
         body=schemas.UPDATE, errors=(404,),
     )  # fmt: skip
     def replace(self, request: Request) -> webob.Response:
-        return self._change(request, self._find(request), dict(request.body))
+        return self._change(request, dict(request.body))
 
     @operation(
         index, "PATCH", "aliases.update", "Change some of an alias", {200: schemas.ALIAS},
         body=schemas.PATCH, errors=(404,),
     )  # fmt: skip
     def update(self, request: Request) -> webob.Response:
-        found = self._find(request)
         changes = dict(request.body)
         if "function_id" in changes and changes["function_id"] is None:
             raise errors.BadRequest("an alias needs a function", code="invalid_field")
@@ -117,13 +119,16 @@ class Alias:
             changes["description"] = changes["description"] or ""
         if "function_version" in changes:
             changes["function_version"] = changes["function_version"] or models.LATEST
-        return self._change(request, found, changes, merge=True)
+        return self._change(request, changes, merge=True)
 
     def _change(
-        self, request: Request, found: models.Alias, changes: dict[str, Any], *, merge: bool = False
+        self, request: Request, changes: dict[str, Any], *, merge: bool = False
     ) -> webob.Response:
         """``merge``: weights are a merge patch."""
+        access, found = self._find(request)
+        access.check("publish", alias=found.name)
         if "function_id" in changes:
+            access.check_own()
             target = find_function(self._services, request, changes["function_id"])
             changes["function_id"] = target.id
 
@@ -144,16 +149,29 @@ class Alias:
 
     @operation(index, "DELETE", "aliases.delete", "Delete an alias", {204: EMPTY}, errors=(404,))
     def delete(self, request: Request) -> webob.Response:
-        project_id = request.asker.project_id
+        access, found = self._find(request)
+        access.check_own()
         self._services.database.transact(
-            lambda connection: aliases.delete(connection, self._name, project_id)
+            lambda connection: aliases.delete(connection, found.name, found.project_id)
         )
         announce(self._services, "aliases")
         return reply.nothing()
 
-    def _find(self, request: Request) -> models.Alias:
+    def _find(self, request: Request) -> tuple[sharing.Access, models.Alias]:
+        """The alias, and what the asker may do with its function.
+
+        :raises errors.NotFound: none, or of another project and not shared
+        """
+        function_id, name = sharing.split_alias(self._name)
         with self._services.database.read() as connection:
-            return aliases.get(connection, self._name, request.asker.project_id)
+            if function_id is None:
+                found = aliases.get(connection, name, request.asker.project_id)
+                return sharing.find(connection, request.asker, found.function_id), found
+            access = sharing.find(connection, request.asker, function_id)
+            found = aliases.get(connection, name, access.function.project_id)
+        if found.function_id != access.function.id:
+            raise errors.NotFound(f"function {function_id} has no alias {name!r}")
+        return access, found
 
 
 def merged_weights(

@@ -12,7 +12,7 @@ import webob
 
 from funcflow import errors
 from funcflow.api import approval_page, finding, lists, reply
-from funcflow.api.operations import TEXT, Media, exposed_child, operation, resource
+from funcflow.api.operations import PUBLIC, TEXT, Media, exposed_child, operation, resource
 from funcflow.api.request import Request
 from funcflow.api.schemas import approvals as schemas
 from funcflow.db import compositions
@@ -78,7 +78,7 @@ class Approval:
     @operation(
         index, "GET", "approvals.show", "Show what is asked",
         {200: Media(content={"application/json": schemas.QUESTION, _HTML: TEXT})},
-        errors=(404, 409),
+        errors=(404, 409), policy=PUBLIC,
     )  # fmt: skip
     def show(self, request: Request) -> webob.Response:
         """Browsers get a page with two buttons."""
@@ -96,7 +96,7 @@ class Approval:
     @operation(
         index, "POST", "approvals.decide", "Say yes or no",
         {200: Media(content={"application/json": schemas.DECIDED, _HTML: TEXT})},
-        body=schemas.DECIDE, errors=(404, 409),
+        body=schemas.DECIDE, errors=(404, 409), policy=PUBLIC,
     )  # fmt: skip
     def decide(self, request: Request) -> webob.Response:
         """Yes: the task succeeds; no: it fails with Approval.Rejected. Of several decisions one

@@ -8,7 +8,7 @@ from __future__ import annotations
 import webob
 
 from funcflow.api import reply
-from funcflow.api.operations import operation, resource
+from funcflow.api.operations import PUBLIC, operation, resource
 from funcflow.api.request import Request
 from funcflow.api.schemas import common
 
@@ -30,7 +30,9 @@ class Versions:
 
     index = resource()
 
-    @operation(index, "GET", "discovery.versions", "The API's versions", {200: _VERSIONS})
+    @operation(
+        index, "GET", "discovery.versions", "The API's versions", {200: _VERSIONS}, policy=PUBLIC,
+    )  # fmt: skip
     def versions(self, request: Request) -> webob.Response:
         link = {"href": f"{request.host_url}/v1", "target": "v1", "rel": "self"}
         return reply.answer({"versions": [{"id": "v1.0", "status": "CURRENT", "links": [link]}]})
@@ -41,6 +43,8 @@ class Version:
 
     index = resource()
 
-    @operation(index, "GET", "discovery.version", "Where this version is", {200: _URI})
+    @operation(
+        index, "GET", "discovery.version", "Where this version is", {200: _URI}, policy=PUBLIC,
+    )  # fmt: skip
     def show(self, request: Request) -> webob.Response:
         return reply.answer({"uri": f"{request.host_url}/v1"})

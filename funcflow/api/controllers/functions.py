@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import Any
 
 import webob
 
-from funcflow import deploy, errors
+from funcflow import deploy, errors, sharing
 from funcflow.api import lists, reply
 from funcflow.api.announce import announce
-from funcflow.api.controllers import versions, workers
+from funcflow.api.controllers import scaling, versions, workers
+from funcflow.api.controllers import shares as shares_below
 from funcflow.api.operations import BINARY, EMPTY, Media, exposed_child, operation, resource
 from funcflow.api.packages import download
 from funcflow.api.request import Request
 from funcflow.api.schemas import common
 from funcflow.api.schemas import functions as schemas
-from funcflow.db import functions
+from funcflow.db import functions, shares
 from funcflow.services import Services
 
+_SHARED = {**common.BOOLEAN, "description": "Those that other projects share with this one."}
 #: What can be done with what was made.
 _LINKS = {
     "functions.show": {"function_id": "id"},
@@ -27,9 +30,14 @@ _LINKS = {
     "functions.delete": {"function_id": "id"},
     "versions.create": {"function_id": "id"},
     "versions.list": {"function_id": "id"},
+    "shares.create": {"function_id": "id"},
+    "shares.list": {"function_id": "id"},
     "workers.list": {"function_id": "id"},
     "functions.scale_up": {"function_id": "id"},
     "functions.detach": {"function_id": "id"},
+    "scaling.show": {"function_id": "id"},
+    "scaling.replace": {"function_id": "id"},
+    "scaling.delete": {"function_id": "id"},
 }
 
 
@@ -48,15 +56,20 @@ class Functions:
 
     @operation(
         index, "GET", "functions.list", "List functions", {200: schemas.PAGE},
-        query=lists.FUNCTIONS.query,
+        query={**lists.FUNCTIONS.query, "shared": _SHARED},
     )  # fmt: skip
     def list(self, request: Request) -> webob.Response:
         asked = lists.FUNCTIONS.parse(request, self._services.conf)
+        asker, scope = request.asker, None
+        if lists.flag(request, "shared"):
+            scope = shares.functions_for(asker.project_id, asker.project_domain_id, time.time())
         with self._services.database.read() as connection:
-            page = functions.list_(connection, asked)
+            page = functions.list_(connection, asked, scope)
+            known = sharing.of_all(connection, asker, page) if scope is not None else None
+        rows = known if known is not None else [sharing.Access(function) for function in page]
         return lists.answer(
-            request, self._services.conf, "functions", page,
-            lambda row: schemas.view(row, listed=True), lambda row: row.id,
+            request, self._services.conf, "functions", rows,
+            lambda row: schemas.view(row, listed=True), lambda row: row.function.id,
         )  # fmt: skip
 
     @operation(
@@ -70,7 +83,8 @@ class Functions:
         with request.body as form:
             wish = deploy.Wish(**_wished(form.fields), package=form.file)
             made = self._deployer.create(request.asker, wish)
-        return reply.answer(schemas.view(made), 201, {"Location": f"/v1/functions/{made.id}"})
+        seen = schemas.view(sharing.Access(made))
+        return reply.answer(seen, 201, {"Location": f"/v1/functions/{made.id}"})
 
 
 class Function:
@@ -82,11 +96,13 @@ class Function:
         self._services = services
         self._deployer = deployer
         self._id = function_id
+        self.shares = shares_below.Shares(services, function_id)
         self.versions = versions.Versions(services, function_id)
         self.workers = workers.Workers(services, function_id)
         self.scale_up = workers.ScaleUp(services, function_id)
         self.scale_down = workers.ScaleDown(services, function_id)
         self.detach = workers.Detach(services, function_id)
+        self.scaling = scaling.Scaling(services, function_id)
 
     @operation(
         index, "GET", "functions.show", "Show a function, or download its package",
@@ -95,10 +111,11 @@ class Function:
         errors=(404, 405, 409),
     )  # fmt: skip
     def show(self, request: Request) -> webob.Response:
-        found = workers.find_function(self._services, request, self._id)
+        access = workers.find_access(self._services, request, self._id)
         if lists.flag(request, "download"):
-            return download(self._services.store, found.revision, found.id)
-        return reply.answer(schemas.view(found))
+            access.check("read")
+            return download(self._services.store, access.function.revision, access.function.id)
+        return reply.answer(schemas.view(access))
 
     @operation(
         index, "PUT", "functions.replace", "Change a function or its code",
@@ -122,10 +139,11 @@ class Function:
         return self._change(request, deploy.Wish(**_wished(changes, self._deployer)))
 
     def _change(self, request: Request, wish: deploy.Wish) -> webob.Response:
-        found = workers.find_function(self._services, request, self._id)
-        changed = self._deployer.update(request.asker, found, wish)
+        access = workers.find_access(self._services, request, self._id)
+        access.check("publish")
+        changed = self._deployer.update(request.asker, access.function, wish)
         announce(self._services, "functions")
-        return reply.answer(schemas.view(changed))
+        return reply.answer(schemas.view(dataclasses.replace(access, function=changed)))
 
     @operation(
         index, "DELETE", "functions.delete", "Delete a function with all its versions",

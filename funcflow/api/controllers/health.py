@@ -8,7 +8,7 @@ import webob
 from funcflow import errors
 from funcflow.api import reply
 from funcflow.api.metrics import Metrics
-from funcflow.api.operations import TEXT, Media, operation, resource
+from funcflow.api.operations import PUBLIC, TEXT, Media, operation, resource
 from funcflow.api.request import Request
 from funcflow.api.schemas import common
 from funcflow.services import Services
@@ -22,7 +22,9 @@ class Alive:
 
     index = resource()
 
-    @operation(index, "GET", "health.alive", "Whether the process is alive", {200: _ALIVE})
+    @operation(
+        index, "GET", "health.alive", "Whether the process is alive", {200: _ALIVE}, policy=PUBLIC,
+    )  # fmt: skip
     def alive(self, request: Request) -> webob.Response:
         return reply.answer({"status": "ok"})
 
@@ -35,7 +37,9 @@ class Ready:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    @operation(index, "GET", "health.ready", "Whether functions can run", {200: _ALIVE})
+    @operation(
+        index, "GET", "health.ready", "Whether functions can run", {200: _ALIVE}, policy=PUBLIC,
+    )  # fmt: skip
     def ready(self, request: Request) -> webob.Response:
         missing = self._missing()
         if missing:
@@ -68,7 +72,9 @@ class Exposition:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
-    @operation(index, "GET", "metrics.show", "Metrics for Prometheus", {200: _EXPOSITION})
+    @operation(
+        index, "GET", "metrics.show", "Metrics for Prometheus", {200: _EXPOSITION}, policy=PUBLIC,
+    )  # fmt: skip
     def show(self, request: Request) -> webob.Response:
         answer = webob.Response(body=self._metrics.text())
         answer.headers["Content-Type"] = prometheus_client.CONTENT_TYPE_LATEST

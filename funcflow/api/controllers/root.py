@@ -22,11 +22,12 @@ from funcflow.api.controllers import (
     executions,
     functions,
     health,
+    quotas,
     runtimes,
     task_tokens,
 )
 from funcflow.api.metrics import Metrics
-from funcflow.api.operations import operation, resource
+from funcflow.api.operations import PUBLIC, operation, resource
 from funcflow.api.request import Request
 from funcflow.api.waiting import Slots
 from funcflow.services import Services
@@ -54,6 +55,7 @@ class V1(discovery.Version):
         self.functions = functions.Functions(services)
         self.aliases = aliases.Aliases(services)
         self.executions = executions.Executions(services, slots)
+        self.quotas = quotas.Quotas(services)
         self.compositions = compositions.Compositions(services, slots)
         self.approvals = approvals.Approvals(services)
         self.activities = activities.Activities(services, slots)
@@ -72,6 +74,8 @@ class Document:
     def fill(self, document: dict[str, Any]) -> None:
         self._body = reply.answer(document).body
 
-    @operation(index, "GET", "openapi.show", "This document", {200: {"type": "object"}})
+    @operation(
+        index, "GET", "openapi.show", "This document", {200: {"type": "object"}}, policy=PUBLIC,
+    )  # fmt: skip
     def show(self, request: Request) -> webob.Response:
         return reply.encoded(self._body)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from typing import Any
 
@@ -45,6 +46,7 @@ class Runtimes:
     )  # fmt: skip
     def list(self, request: Request) -> webob.Response:
         asked = lists.RUNTIMES.parse(request, self._services.conf)
+        asked = dataclasses.replace(asked, project_id=_project(request))
         with self._services.database.read() as connection:
             page = runtimes.list_(connection, asked)
         return lists.answer(
@@ -53,7 +55,7 @@ class Runtimes:
 
     @operation(
         index, "POST", "runtimes.create", "Create a runtime", {201: schemas.RUNTIME},
-        body=schemas.CREATE, admin=True,
+        body=schemas.CREATE,
         links=_LINKS,
     )  # fmt: skip
     def create(self, request: Request) -> webob.Response:
@@ -91,14 +93,14 @@ class Runtime:
 
     @operation(
         index, "PUT", "runtimes.replace", "Change a runtime", {200: schemas.RUNTIME},
-        body=schemas.UPDATE, errors=(404, 409), admin=True,
+        body=schemas.UPDATE, errors=(404, 409),
     )  # fmt: skip
     def replace(self, request: Request) -> webob.Response:
         return self._change(request, request.body)
 
     @operation(
         index, "PATCH", "runtimes.update", "Change some of a runtime", {200: schemas.RUNTIME},
-        body=schemas.PATCH, errors=(404, 409), admin=True,
+        body=schemas.PATCH, errors=(404, 409),
     )  # fmt: skip
     def update(self, request: Request) -> webob.Response:
         body = request.body
@@ -131,7 +133,7 @@ class Runtime:
 
     @operation(
         index, "DELETE", "runtimes.delete", "Delete a runtime that no function uses",
-        {204: EMPTY}, errors=(404,), admin=True,
+        {204: EMPTY}, errors=(404,),
     )  # fmt: skip
     def delete(self, request: Request) -> webob.Response:
         found = find(self._services, request, self._id)
@@ -153,7 +155,7 @@ class Pool:
 
     @operation(
         index, "GET", "runtimes.pool", "Show the capacity of a runtime", {200: schemas.POOL},
-        errors=(404,), admin=True,
+        errors=(404,),
     )  # fmt: skip
     def show(self, request: Request) -> webob.Response:
         found = find(self._services, request, self._id)
@@ -165,6 +167,10 @@ class Pool:
 def find(services: Services, request: Request, runtime_id: str) -> models.Runtime:
     """The runtime of that id, if the asker may see it."""
     checked = common.checked_id(runtime_id)
-    asker = request.asker
     with services.database.read() as connection:
-        return runtimes.get(connection, checked, None if asker.is_admin else asker.project_id)
+        return runtimes.get(connection, checked, _project(request))
+
+
+def _project(request: Request) -> str | None:
+    """Whose runtimes the asker sees, beside public ones; None: everybody's."""
+    return None if request.asker.is_admin else request.asker.project_id

@@ -8,7 +8,7 @@ from __future__ import annotations
 import webob
 
 from funcflow.api import reply, values
-from funcflow.api.operations import exposed_child, operation, resource
+from funcflow.api.operations import PUBLIC, exposed_child, operation, resource
 from funcflow.api.request import Request
 from funcflow.api.schemas import composition_executions as schemas
 from funcflow.services import Services
@@ -49,7 +49,7 @@ class Success(_Answer):
 
     @operation(
         index, "POST", "task_tokens.success", "Give the result of a task that waits",
-        {200: schemas.TAKEN}, body=schemas.OUTPUT, errors=(404, 409),
+        {200: schemas.TAKEN}, body=schemas.OUTPUT, errors=(404, 409), policy=PUBLIC,
     )  # fmt: skip
     def success(self, request: Request) -> webob.Response:
         limit: int = self._services.conf.compositions.payload_limit
@@ -66,7 +66,7 @@ class Failure(_Answer):
 
     @operation(
         index, "POST", "task_tokens.failure", "Fail a task that waits",
-        {200: schemas.TAKEN}, body=schemas.FAILURE, errors=(404, 409),
+        {200: schemas.TAKEN}, body=schemas.FAILURE, errors=(404, 409), policy=PUBLIC,
     )  # fmt: skip
     def failure(self, request: Request) -> webob.Response:
         error, cause = request.body.get("error"), request.body.get("cause")
@@ -81,7 +81,7 @@ class Heartbeat(_Answer):
 
     @operation(
         index, "POST", "task_tokens.heartbeat", "Tell that a task that waits is being worked on",
-        {200: schemas.TAKEN}, errors=(404, 409),
+        {200: schemas.TAKEN}, errors=(404, 409), policy=PUBLIC,
     )  # fmt: skip
     def heartbeat(self, request: Request) -> webob.Response:
         self._services.starter.task_lives(self._token)

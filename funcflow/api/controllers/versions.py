@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import webob
 
-from funcflow import models
+from funcflow import models, sharing
 from funcflow.api import lists, reply
 from funcflow.api.announce import announce
 from funcflow.api.controllers import workers
@@ -37,13 +38,18 @@ class Versions:
         query=lists.VERSIONS.query, errors=(404,),
     )  # fmt: skip
     def list(self, request: Request) -> webob.Response:
-        function = workers.find_function(self._services, request, self._id)
+        """Of a function that is shared, those that the share is for."""
+        access = workers.find_access(self._services, request, self._id)
         asked = lists.VERSIONS.parse(request, self._services.conf)
+        shared = access.versions()
+        if shared is not None:
+            among = {"version_number": f"in:{','.join(map(str, shared)) or -1}"}
+            asked = dataclasses.replace(asked, filters={**asked.filters, **among})
         with self._services.database.read() as connection:
-            page = versions.list_(connection, function.id, asked)
+            page = versions.list_(connection, access.function.id, asked)
         return lists.answer(
             request, self._services.conf, "function_versions", page,
-            lambda row: schemas.view(row, listed=True), lambda row: row.id,
+            lambda row: schemas.view(row, access, listed=True), lambda row: row.id,
         )  # fmt: skip
 
     @operation(
@@ -51,7 +57,9 @@ class Versions:
         {201: schemas.VERSION}, body=schemas.CREATE, errors=(404, 409),
     )  # fmt: skip
     def create(self, request: Request) -> webob.Response:
-        function = workers.find_function(self._services, request, self._id)
+        access = workers.find_access(self._services, request, self._id)
+        access.check("publish")
+        function = access.function
         description = request.body.get("description", "")
         most: int = self._services.conf.limits.max_versions
         made = self._services.database.transact(
@@ -65,7 +73,7 @@ class Versions:
             )
         )
         announce(self._services, "versions")
-        return reply.answer(schemas.view(made, listed=True), 201)
+        return reply.answer(schemas.view(made, access, listed=True), 201)
 
 
 class Version:
@@ -88,20 +96,24 @@ class Version:
         errors=(404, 405),
     )  # fmt: skip
     def show(self, request: Request) -> webob.Response:
-        found = self._find(request)
+        access, found = self._find(request)
+        if not access.sees(version=found.version_number):
+            access.check("read", version=found.version_number)
         if lists.flag(request, "download"):
+            access.check("read", version=found.version_number)
             name = f"{found.function_id}_{found.version_number}"
             return download(self._services.store, found.revision, name)
-        return reply.answer(schemas.view(found))
+        return reply.answer(schemas.view(found, access))
 
     @operation(
         index, "PATCH", "versions.update", "Describe a version", {200: schemas.SHOWN},
         body=schemas.PATCH, errors=(404,),
     )  # fmt: skip
     def update(self, request: Request) -> webob.Response:
-        found = self._find(request)
+        access, found = self._find(request)
+        access.check("publish", version=found.version_number)
         if "description" not in request.body:
-            return reply.answer(schemas.view(found))
+            return reply.answer(schemas.view(found, access))
         description = request.body["description"] or ""
         changed = self._services.database.transact(
             lambda connection: versions.describe(
@@ -113,7 +125,7 @@ class Version:
                 now=time.time(),
             )
         )
-        return reply.answer(schemas.view(changed))
+        return reply.answer(schemas.view(changed, access))
 
     @operation(
         index, "DELETE", "versions.delete", "Delete a version that nothing points to",
@@ -121,7 +133,8 @@ class Version:
     )  # fmt: skip
     def delete(self, request: Request) -> webob.Response:
         """What runs goes on to its end."""
-        found = self._find(request)
+        access, found = self._find(request)
+        access.check_own()
         self._services.database.transact(
             lambda connection: versions.delete(
                 connection,
@@ -134,11 +147,11 @@ class Version:
         announce(self._services, "versions")
         return reply.nothing()
 
-    def _find(self, request: Request) -> models.Version:
+    def _find(self, request: Request) -> tuple[sharing.Access, models.Version]:
         """
         :raises errors.NotFound: no such function or version, or of another project
         """
         number = workers.number_of(self._version)
-        function = workers.find_function(self._services, request, self._id)
+        access = workers.find_access(self._services, request, self._id)
         with self._services.database.read() as connection:
-            return versions.get(connection, function.id, number, function.project_id)
+            return access, versions.get(connection, access.function.id, number)

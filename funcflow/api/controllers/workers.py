@@ -10,13 +10,13 @@ from typing import Any
 
 import webob
 
-from funcflow import control, errors, models
+from funcflow import control, errors, models, sharing
 from funcflow.api import fields, reply
 from funcflow.api.operations import EMPTY, operation, resource
 from funcflow.api.request import Request
 from funcflow.api.schemas import common
 from funcflow.api.schemas import functions as schemas
-from funcflow.db import functions, versions
+from funcflow.db import versions
 from funcflow.services import Services
 
 _VERSION = {"function_version": {**common.VERSION, "description": "0: latest."}}
@@ -51,7 +51,7 @@ class Workers(_Operator):
 
     @operation(
         index, "GET", "workers.list", "List live workers", {200: schemas.WORKERS},
-        query=_VERSION, errors=(404,), admin=True,
+        query=_VERSION, errors=(404,),
     )  # fmt: skip
     def list(self, request: Request) -> webob.Response:
         version = request.query.get("function_version", "0")
@@ -97,7 +97,7 @@ class ScaleUp(_ScaleUp):
     index = resource()
     operation(
         index, "POST", "functions.scale_up", "Start more workers", {202: EMPTY},
-        body=schemas.SCALE, errors=(404, 429), admin=True,
+        body=schemas.SCALE, errors=(404, 429),
     )(_ScaleUp.scale_up)  # fmt: skip
 
 
@@ -107,7 +107,7 @@ class ScaleDown(_ScaleDown):
     index = resource()
     operation(
         index, "POST", "functions.scale_down", "Stop idle workers; one stays", {202: EMPTY},
-        body=schemas.SCALE, errors=(404,), admin=True,
+        body=schemas.SCALE, errors=(404,),
     )(_ScaleDown.scale_down)  # fmt: skip
 
 
@@ -117,7 +117,6 @@ class Detach(_Detach):
     index = resource()
     operation(
         index, "POST", "functions.detach", "Stop all workers", {202: EMPTY}, errors=(404,),
-        admin=True,
     )(_Detach.detach)  # fmt: skip
 
 
@@ -127,7 +126,7 @@ class VersionScaleUp(_ScaleUp):
     index = resource()
     operation(
         index, "POST", "versions.scale_up", "Start more workers of a version", {202: EMPTY},
-        body=schemas.SCALE, errors=(404, 429), admin=True,
+        body=schemas.SCALE, errors=(404, 429),
     )(_ScaleUp.scale_up)  # fmt: skip
 
 
@@ -137,7 +136,7 @@ class VersionScaleDown(_ScaleDown):
     index = resource()
     operation(
         index, "POST", "versions.scale_down", "Stop idle workers of a version; one stays",
-        {202: EMPTY}, body=schemas.SCALE, errors=(404,), admin=True,
+        {202: EMPTY}, body=schemas.SCALE, errors=(404,),
     )(_ScaleDown.scale_down)  # fmt: skip
 
 
@@ -147,19 +146,28 @@ class VersionDetach(_Detach):
     index = resource()
     operation(
         index, "POST", "versions.detach", "Stop all workers of a version", {202: EMPTY},
-        errors=(404,), admin=True,
+        errors=(404,),
     )(_Detach.detach)  # fmt: skip
 
 
-def find_function(services: Services, request: Request, reference: str) -> models.Function:
-    """The function of that id or name, if the asker may see it.
+def find_access(services: Services, request: Request, reference: str) -> sharing.Access:
+    """The function of that id or name, and what the asker may do with it.
 
-    :raises errors.NotFound: none, or of another project
+    :raises errors.NotFound: none, or of another project and not shared
     """
-    asker = request.asker
-    project_id = None if asker.is_admin else asker.project_id
     with services.database.read() as connection:
-        return functions.resolve(connection, reference, project_id, asker.project_id)
+        return sharing.find(connection, request.asker, reference)
+
+
+def find_function(services: Services, request: Request, reference: str) -> models.Function:
+    """The function of that id or name, if it is the asker's own.
+
+    :raises errors.NotFound: none, or of another project and not shared
+    :raises errors.Forbidden: it is shared, but another project's
+    """
+    access = find_access(services, request, reference)
+    access.check_own()
+    return access.function
 
 
 def number_of(text: str) -> int:

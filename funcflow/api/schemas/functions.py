@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from funcflow import models
+from funcflow import models, sharing
 from funcflow.api import fields
 from funcflow.api.forms import FormBody
 from funcflow.api.schemas import common
@@ -17,9 +17,22 @@ MAX_SOURCE = 256 * 1024
 
 CODE = {
     "type": "object",
-    "properties": {"source": common.STRING, "md5sum": common.MAYBE_STRING},
+    "properties": {
+        "source": common.STRING,
+        "md5sum": common.MAYBE_STRING,
+        "image": common.STRING,
+    },
     "required": ["source"],
 }
+GRANT = common.shape(
+    {
+        "permission": {"enum": ["execute", "read", "publish"]},
+        "function_version": {"type": ["integer", "null"]},
+        "function_alias": common.MAYBE_STRING,
+        "expires_at": common.MAYBE_TIME,
+    },
+    "Grant",
+)
 _SHARED = {
     "id": common.ID,
     "name": common.MAYBE_STRING,
@@ -41,6 +54,11 @@ _SHARED = {
     "network": common.BOOLEAN,
     "revision": common.INTEGER,
     "digest": common.MAYBE_STRING,
+    "shared_as": {
+        "type": ["array", "null"],
+        "description": "What the owner lets you do; null: it is your own.",
+        "items": GRANT,
+    },
 }
 FUNCTION = common.shape({**_SHARED, "code": CODE}, "Function")
 LISTED = common.shape(
@@ -77,8 +95,9 @@ FIELDS: dict[str, Any] = {
     "code": {
         "type": "object",
         "properties": {
-            "source": {"type": "string", "description": "package (with a file) or source"},
+            "source": {"type": "string", "description": "package (with a file), source or image"},
             "md5sum": {"type": ["string", "null"], "description": "MD5 of the package"},
+            "image": {"type": "string", "description": "name of a container image"},
         },
         "required": ["source"],
     },
@@ -124,9 +143,11 @@ PATCH = fields.Body(
 )
 
 
-def view(function: models.Function, *, listed: bool = False) -> dict[str, Any]:
-    """``listed``: as a row of a list."""
-    code = dict(function.revision.code)
+def view(access: sharing.Access, *, listed: bool = False) -> dict[str, Any]:
+    """A function as far as it may be seen. ``listed``: as a row of a list."""
+    function = access.function
+    revision = function.revision if access.may("read") else sharing.hidden(function.revision)
+    code = dict(revision.code)
     return {
         "id": function.id,
         "name": function.name,
@@ -137,7 +158,17 @@ def view(function: models.Function, *, listed: bool = False) -> dict[str, Any]:
         "project_id": function.project_id,
         "created_at": common.utc(function.created_at),
         "updated_at": common.maybe_utc(function.updated_at),
-        **revision_view(function.revision),
+        **revision_view(revision),
+        "shared_as": None if access.shares is None else [_grant(s) for s in access.shares],
+    }
+
+
+def _grant(share: models.Share) -> dict[str, Any]:
+    return {
+        "permission": share.permission,
+        "function_version": share.function_version,
+        "function_alias": share.function_alias,
+        "expires_at": common.maybe_utc(share.expires_at),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from funcflow import models
+from funcflow import models, sharing
 from funcflow.api import fields
 from funcflow.api.schemas import common, functions
 
@@ -43,8 +43,12 @@ CREATE = fields.Body({"description": common.DESCRIPTION})
 PATCH = fields.Body({"description": common.DESCRIPTION}, patch=True)
 
 
-def view(version: models.Version, *, listed: bool = False) -> dict[str, Any]:
+def view(
+    version: models.Version, access: sharing.Access, *, listed: bool = False
+) -> dict[str, Any]:
     """``listed``: as a row of a list or the answer to its creation."""
+    may_read = access.may("read", version=version.version_number)
+    revision = version.revision if may_read else sharing.hidden(version.revision)
     shown = {
         "id": version.id,
         "description": version.description,
@@ -54,13 +58,13 @@ def view(version: models.Version, *, listed: bool = False) -> dict[str, Any]:
         "project_id": version.project_id,
         "created_at": common.utc(version.created_at),
         "updated_at": common.maybe_utc(version.updated_at),
-        "revision": version.revision.number,
-        "digest": version.revision.digest,
+        "revision": revision.number,
+        "digest": revision.digest,
     }
     if listed:
         return shown
     return {
         **shown,
-        "code": dict(version.revision.code),
-        **functions.revision_view(version.revision),
+        "code": dict(revision.code),
+        **functions.revision_view(revision),
     }

@@ -59,15 +59,16 @@ class Show(base.ShowRef):
 class Create(base.ShowOne):
     """Deploy a function.
 
-    The code is a source file, a folder or a zip. Runtime and entry follow from the
-    file's name and contents unless they are given.
+    The code is a source file, a folder, a zip or a container image. Runtime and entry
+    follow from the file's name and contents unless they are given.
     """
 
     layout = columns.FUNCTION
     example = (
         "funcflow function create hello --runtime python3 --file hello.py --entry hello.main\n"
         "funcflow function create thumbs --file ./thumbs --memory 256M --timeout 30 "
-        "--environment SIZE=200"
+        "--environment SIZE=200\n"
+        "funcflow function create ocr --image registry.example.org/ocr:3 --memory 1G"
     )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
@@ -77,16 +78,18 @@ class Create(base.ShowOne):
         return parser
 
     def resource(self, args: argparse.Namespace) -> Resource:
-        runtime = args.runtime or uploads.default_runtime(args.file)
-        if runtime is None:
-            raise faults.ClientError(
-                f"{args.file} does not say which runtime it is for", hint="Add --runtime."
-            )
         if any(self.client.functions.list(name=f"eq:{args.name}", limit=1)):
             raise faults.ClientError(
                 f"there is a function {args.name!r} already",
                 hint=f"Change it with `funcflow function update {args.name}`, "
                 "or choose another name.",
+            )
+        if args.image is not None:
+            return self.client.functions.create({"name": args.name, **_of_image(args)})
+        runtime = args.runtime or uploads.default_runtime(args.file)
+        if runtime is None:
+            raise faults.ClientError(
+                f"{args.file} does not say which runtime it is for", hint="Add --runtime."
             )
         fields = {"name": args.name, "runtime_id": runtime, **_given(args)}
         fields.setdefault("entry", uploads.default_entry(args.file))
@@ -116,6 +119,12 @@ class Update(base.ShowOne):
             fields["name"] = args.name
         if args.runtime is not None:
             fields["runtime_id"] = args.runtime
+        if args.image is not None:
+            now = self.client.functions.get(args.ref)
+            fields |= _of_image(args)
+            if "environment" in fields:  # PUT replaces all of it
+                fields["environment"] = now["environment"] | fields["environment"]
+            return self.client.functions.replace(now["id"], fields)
         if args.file is not None:
             return self._replace(args, fields)
         if not fields:
@@ -192,15 +201,16 @@ def add_version(parser: argparse.ArgumentParser, default: int | None = 0) -> Non
 
 def _add_options(parser: argparse.ArgumentParser, *, file_required: bool) -> None:
     code = parser.add_argument_group("code")
-    code.add_argument(
+    origin = code.add_mutually_exclusive_group(required=file_required)
+    origin.add_argument(
         "--file",
         "--package",
         dest="file",
         type=base.existing,
-        required=file_required,
         metavar="PATH",
         help="a source file, a folder, or a zip",
     )
+    origin.add_argument("--image", metavar="NAME", help="a container image instead of code")
     code.add_argument("--runtime", help="id or name; default: by the source's file name")
     code.add_argument("--entry", metavar="MODULE.FUNCTION", help="what to call")
     run = parser.add_argument_group("how it runs")
@@ -238,6 +248,12 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
     if "environment" in fields:
         fields["environment"] = dict(fields["environment"])
     return fields
+
+
+def _of_image(args: argparse.Namespace) -> dict[str, Any]:
+    if args.runtime is not None:
+        raise faults.ClientError("an image brings its own runtime", hint="Leave out --runtime.")
+    return {**_given(args), "code": {"source": "image", "image": args.image}}
 
 
 @contextlib.contextmanager

@@ -149,7 +149,8 @@ class Functions:
         away = (
             work.detached
             or revision.delivery == "at-most-once"
-            or self._catalog.max_concurrency(target.function_id) is not None
+            # What is limited is counted where jobs start.
+            or self._catalog.bounds(target.function_id, row.project_id) is not catalog.FREE
             or (row.id, command.id) in self._failed
         )
         return _Call(command, execution, revision.limits.timeout, away)

@@ -145,7 +145,7 @@ class Runs:
         settled: models.Execution | None = None
         try:
             outcome = self._plan.run({"invocation": invocation})["outcome"]
-            settled = ledger.settled_of(execution, outcome, invocation.lease)
+            settled = ledger.settled_of(invocation, outcome)
         except Exception as exc:
             LOG.warning("step %s: it is run as a job: %s", execution.id, exc)
         finally:

@@ -24,12 +24,12 @@ from oslo_config import cfg
 from funcflow import conf as configuration
 from funcflow import ids, plugins
 from funcflow.networks.base import Attachment, Network
-from funcflow.sandboxes.base import Protection, SandboxError, WorkerSpec
+from funcflow.sandboxes.base import Key, Protection, SandboxError, WorkerSpec
 from funcflow.sandboxes.process import cgroups, instances, protections, root, runtimes
-from funcflow.sandboxes.process.channel import Channel
 from funcflow.sandboxes.process.jailed import Jailed
 from funcflow.sandboxes.process.worker import ProcessWorker
 from funcflow.sandboxes.process.zygotes import Language, Zygote
+from funcflow.sandboxes.stream.channel import Channel
 
 LOG = logging.getLogger(__name__)
 
@@ -52,6 +52,8 @@ _ENVIRONMENT = {
 
 class ProcessSandbox:
     """See :class:`funcflow.sandboxes.base.Sandbox`. Thread-safe."""
+
+    local = True
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
@@ -109,6 +111,15 @@ class ProcessSandbox:
     @property
     def zygote_pid(self) -> int | None:
         return self._zygote.pid
+
+    def left(self) -> Sequence[Key]:
+        return ()
+
+    def room(self, language: str) -> tuple[int, int] | None:
+        return None if language in self.languages else (0, 0)
+
+    def part(self) -> None:
+        """Workers end with us."""
 
     def protections(self) -> Sequence[Protection]:
         return protections.survey(self._zygote.ensure(), self._layout)
@@ -239,9 +250,9 @@ class ProcessSandbox:
             "memory_limit": revision.limits.memory_size,
         }
 
-    def _make_readable(self, package: Path) -> None:
+    def _make_readable(self, package: Path | None) -> None:
         """Workers run as users of their own; the folders above the package stay closed."""
-        if not package.is_dir():
+        if package is None or not package.is_dir():
             raise SandboxError(f"there is no package folder {package}", code="start_failed")
         key = (package, package.stat().st_ino)
         if os.getuid() != 0 or key in self._readable:

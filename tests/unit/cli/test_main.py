@@ -36,7 +36,15 @@ def _commands() -> dict[str, type]:
 
 def test_openstack_has_every_command_that_needs_no_server_parts() -> None:
     ours, plugin = _entry_points("funcflow.cli"), _entry_points("openstack.funcflow.v1")
-    local = {"up", "status", "run-local", "db_upgrade", "db_current", "composition_run-local"}
+    local = {
+        "up",
+        "status",
+        "run-local",
+        "db_upgrade",
+        "db_current",
+        "bootstrap-keystone",
+        "composition_run-local",
+    }
 
     assert plugin == {f"funcflow_{name}": ours[name] for name in ours.keys() - local}
 
@@ -52,8 +60,9 @@ def test_every_command_has_help_and_an_example_that_it_understands(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "functions").mkdir()
-    for example in ("hello.py", "hello.yaml", "thumbs"):
+    for folder in ("functions", "data"):
+        (tmp_path / folder).mkdir()
+    for example in ("hello.py", "hello.yaml", "bill.yaml", "pay.yaml", "thumbs"):
         (tmp_path / example).touch()
     shell = main.Shell()
     shell.options, _ = shell.parser.parse_known_args([])

@@ -47,6 +47,7 @@ class Sandbox:
     """Starts workers when its gate is open; can be told to fail."""
 
     languages: Sequence[str] = ("python3",)
+    local = True
 
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -73,8 +74,17 @@ class Sandbox:
             with self._lock:
                 self.starting -= 1
 
+    def left(self) -> Sequence[sandbox_base.Key]:
+        return ()
+
+    def room(self, language: str) -> tuple[int, int] | None:
+        return None
+
     def protections(self) -> Sequence[sandbox_base.Protection]:
         return ()
+
+    def part(self) -> None:
+        pass
 
     def sweep(self) -> int:
         return 0
@@ -307,3 +317,41 @@ def test_nobody_waits_for_ever_under_contention(executor: ThreadPoolExecutor) ->
     assert not [worker for worker in it.sandbox.workers if worker.alive]
     assert all(package.released == 1 for package in it.packages)
     assert it.pools.slots() == []
+
+
+def test_kept_workers_stay_although_nobody_calls() -> None:
+    it = setup(workers=3, idle=0.0)
+    key = pools.key_of(definition().revision)
+    it.pools.keep({key: 2})
+    it.pools.scale(definition(), 3)
+    it.pools.tick()
+    assert it.pools.count(key) == 2
+    it.pools.scale(definition(), -2)
+    assert it.pools.count(key) == 2
+    it.pools.keep({})
+    it.pools.tick()
+    assert it.pools.count(key) == 0
+
+
+def test_others_get_room_from_what_is_not_kept() -> None:
+    it = setup(workers=2)
+    kept, idle = definition("kept"), definition("idle")
+    it.pools.keep({pools.key_of(kept.revision): 1})
+    it.pools.acquire(kept, 1).give_back()
+    it.pools.acquire(idle, 1).give_back()
+    assert it.pools.acquire(definition("new"), 1).cold
+    assert it.pools.count(pools.key_of(kept.revision)) == 1
+    assert it.pools.count(pools.key_of(idle.revision)) == 0
+
+
+def test_a_maximum_of_workers() -> None:
+    it = setup()
+    most = dataclasses.replace(definition(), max_workers=1)
+    lease = it.pools.acquire(most, 1)
+    with pytest.raises(sandbox_base.SandboxError) as caught:
+        it.pools.acquire(most, 0.01)
+    assert caught.value.code == "no_capacity"
+    with pytest.raises(sandbox_base.SandboxError):
+        it.pools.scale(most, 1)
+    lease.give_back()
+    assert not it.pools.acquire(most, 1).cold

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from funcflow import errors, models, states
-from funcflow.db import executions, tallies
+from funcflow.db import executions, rates, tallies, usage
 from funcflow.db.engine import Database
 from funcflow.states import State
 from tests.unit.db import factory
@@ -87,7 +87,7 @@ def test_the_concurrency_limit_is_strict(database: Database, other: Database) ->
 
     answers = factory.at_once([lambda n=n: start(n) for n in range(30)], threads=16)
     started = [answer for answer in answers if isinstance(answer, models.Execution)]
-    full = [answer for answer in answers if answer == executions.FULL]
+    full = [answer for answer in answers if isinstance(answer, executions.Full)]
     assert (len(started), len(full)) == (4, 26)
     refused = next(row for row, answer in zip(waiting, answers, strict=True) if answer in full)
     found = factory.find(database, refused.id)
@@ -113,3 +113,44 @@ def test_a_text_that_cannot_be_kept_is_the_callers_fault(database: Database) -> 
     )
     assert isinstance(answers[0], errors.BadRequest)
     assert factory.find(database, good.id) is not None
+
+
+def test_the_limits_of_a_project_are_strict(database: Database, other: Database) -> None:
+    """Runs of all its functions count, and what their workers may use of memory."""
+    small = factory.kept_function(database, name="s", limits=models.Limits(memory_size=100))
+    large = factory.kept_function(database, name="l", limits=models.Limits(memory_size=300))
+    waiting = [factory.queued(database, function_id=(small, large)[n % 2].id) for n in range(20)]
+    stranger = factory.queued(database, function_id=small.id, project_id=factory.OTHER_PROJECT)
+
+    def start(row: models.Execution, **limits: int) -> models.Execution | executions.Full | None:
+        op = executions.Start(id=row.id, epoch=1, owner=OWNER, now=time.time(), **limits)
+        return (database, other)[int(row.id[-1], 16) % 2].write(op)
+
+    answers = factory.at_once([lambda r=r: start(r, runs=5, memory=1000) for r in waiting])
+    started = [answer for answer in answers if isinstance(answer, models.Execution)]
+    sizes = {small.id: 100, large.id: 300}
+    assert 1 <= len(started) <= 5
+    assert sum(sizes[row.function_id] for row in started) <= 1000
+    with database.read() as connection:
+        assert usage.running(connection, factory.PROJECT) == (
+            len(started), sum(sizes[row.function_id] for row in started),
+        )  # fmt: skip
+    left = [row for row, answer in zip(waiting, answers, strict=True) if answer not in started]
+    assert start(left[0], runs=len(started)) == executions.Full("executions", len(started))
+    assert start(left[0], memory=100) == executions.Full("memory", 100)
+    assert isinstance(start(stranger, runs=1, memory=100), models.Execution), "of its own project"
+
+
+def test_calls_a_minute_are_strict(database: Database, other: Database) -> None:
+    """In any 60 seconds, through whatever process; a clock that was ahead blocks nobody."""
+
+    def take(now: float) -> float:
+        return (database, other)[int(now * 10) % 2].write(rates.Take("p", 7, now))
+
+    answers = factory.at_once([lambda n=n: take(NOW + n / 10) for n in range(30)], threads=16)
+    assert answers.count(0.0) == 7
+    assert all(0 <= wait <= 62 for wait in answers)
+    assert take(NOW + 59) > 0
+    assert take(NOW + 64) == 0
+    assert take(NOW - 7200) == 0
+    assert database.write(rates.Take("q", 0, NOW)) > 0

@@ -108,7 +108,7 @@ def test_never_more_functions_than_allowed(database: Database, other: Database) 
     answers = factory.at_once([lambda n=n: create(n) for n in range(20)])
     assert sum(isinstance(answer, models.Function) for answer in answers) == 5
     assert {answer.code for answer in answers if isinstance(answer, errors.Forbidden)} == {
-        "limit_reached"
+        "quota_exceeded"
     }
     with database.read() as connection:
         query = listing.Query(project_id=factory.PROJECT)

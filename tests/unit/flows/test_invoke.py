@@ -68,7 +68,9 @@ class World:
         )
         return inv.Definition(revision=made, function_name="f", language="x", trusted=True)
 
-    def acquire(self, definition: inv.Definition, timeout: float) -> Lease:
+    def acquire(
+        self, definition: inv.Definition, timeout: float, project_id: str | None = None
+    ) -> Lease:
         return self.lease
 
     def settle(self, invocation: inv.Invocation, outcome: sandbox_base.Outcome) -> models.Execution:
@@ -152,7 +154,9 @@ class Worlds(World):
         super().__init__()
         self.leases = list(leases)
 
-    def acquire(self, definition: inv.Definition, timeout: float) -> Lease:
+    def acquire(
+        self, definition: inv.Definition, timeout: float, project_id: str | None = None
+    ) -> Lease:
         return self.leases.pop(0)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from funcflow.sandboxes.process import logs
+from funcflow.sandboxes.stream import logs
 from tests.sandboxing import Log
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from funcflow.sandboxes.process import verdicts
+from funcflow.sandboxes.stream import verdicts
 
 
 @pytest.mark.parametrize("text", ["null", "1", '"ä"', '{"a":[1.5,true]}', '"\\u0000"'])

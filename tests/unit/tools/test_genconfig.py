@@ -1,4 +1,4 @@
-"""The sample configuration is the options' own, and speaks of no particular machine."""
+"""The samples are made from the code, and speak of no particular machine."""
 
 from __future__ import annotations
 
@@ -10,6 +10,10 @@ from tools import genconfig
 
 def test_the_sample_is_up_to_date() -> None:
     assert genconfig.SAMPLE.read_text() == genconfig.render(), "run python -m tools.genconfig"
+
+
+def test_the_sample_policy_is_up_to_date() -> None:
+    assert genconfig.POLICY.read_text() == genconfig.render_policy(), "run tools.genconfig"
 
 
 def test_every_option_is_in_it() -> None:

@@ -58,7 +58,9 @@ class Platform:
         )
         return inv.Definition(revision=made, function_name="f", language="python3", trusted=True)
 
-    def acquire(self, definition: inv.Definition, timeout: float) -> Any:
+    def acquire(
+        self, definition: inv.Definition, timeout: float, project_id: str | None = None
+    ) -> Any:
         if self.broken:
             raise SandboxError("no worker comes up", code="start_failed")
         return _Lease(self.worker)

@@ -1,6 +1,6 @@
 """The host's end of a worker's stream: frames out, frames and output in.
 
-Used by :mod:`.worker`. The calling thread writes its frame and reads the answer itself. When
+Used by the drivers' workers. The calling thread writes its frame and reads the answer itself. When
 several runs share the worker, one of the callers reads for all (the leader) and wakes the
 others; when it has its own answer it hands the lead to the next. There is no thread in between.
 """
@@ -16,7 +16,7 @@ import threading
 import time
 from typing import Any
 
-from funcflow.sandboxes.process.logs import RunLog, Stream
+from funcflow.sandboxes.stream.logs import RunLog, Stream
 
 _LENGTH = struct.Struct(">I")
 _READ = 65536
@@ -30,6 +30,7 @@ class Run:
 
     __slots__ = (
         "answer",
+        "cancelled",
         "deadline",
         "done",
         "frame_limit",
@@ -49,26 +50,29 @@ class Run:
         self.done = False
         #: Whether the worker can know of it.
         self.sent = False
-        #: Cancelled from outside.
+        #: Its call is to return at once.
         self.stopped = False
+        #: The worker was asked to stop it.
+        self.cancelled = False
         self.waiter: threading.Lock | None = None
 
 
 class Channel:
     """One worker's stream and log pipes. All descriptors are closed by :meth:`close`."""
 
-    def __init__(self, sock: socket.socket, out: int, err: int, max_frame: int = 1 << 20) -> None:
+    def __init__(self, sock: socket.socket, *pipes: int, max_frame: int = 1 << 20) -> None:
+        """:param pipes: its output and its errors; none where they come as frames"""
         self.sock = sock
-        self._out, self._err = out, err
+        self._pipes = pipes
         self.max_frame = max_frame
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         sock.setblocking(False)
-        os.set_blocking(out, False)
-        os.set_blocking(err, False)
+        for fd in pipes:
+            os.set_blocking(fd, False)
         # The stream comes first: poll looks in this order, so whoever sees an answer also sees
         # everything printed before it.
         self._poll = select.poll()
-        for fd in (sock.fileno(), out, err, self._wake):
+        for fd in (sock.fileno(), *pipes, self._wake):
             self._poll.register(fd, select.POLLIN)
         self._buffer = bytearray()
         self._lock = threading.Lock()
@@ -107,6 +111,16 @@ class Channel:
             os.eventfd_write(self._wake, 1)
             return True
 
+    def hurry(self, run: Run, deadline: float) -> None:
+        """Bring the end of the wait for that run forward."""
+        with self._lock:
+            if self.runs.get(run.id) is not run:
+                return  # It is over, and the channel may be closed.
+            run.deadline = min(run.deadline, deadline)
+            if run.waiter is not None and run.waiter.locked():
+                run.waiter.release()
+            os.eventfd_write(self._wake, 1)
+
     def give_up(self, why: str) -> None:
         """Nothing more is to be had from this worker."""
         self._end(why)
@@ -121,7 +135,7 @@ class Channel:
     def close(self) -> None:
         """Release the descriptors; nobody may be inside ``call``."""
         self.sock.close()
-        for fd in (self._out, self._err, self._wake):
+        for fd in (*self._pipes, self._wake):
             os.close(fd)
 
     def _send(self, message: dict[str, Any], deadline: float) -> bool:
@@ -208,7 +222,7 @@ class Channel:
                 self._read_frames()
 
     def _read_log(self, fd: int, event: int) -> None:
-        stream: Stream = "stdout" if fd == self._out else "stderr"
+        stream: Stream = "stdout" if fd == self._pipes[0] else "stderr"
         try:
             data = os.read(fd, _READ)
         except BlockingIOError:

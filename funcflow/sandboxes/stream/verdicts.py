@@ -1,6 +1,6 @@
 """From what a worker said, or how it died, to what the caller is told.
 
-Used by :mod:`.worker`. Everything a worker says is untrusted: any shape may come.
+Used by the drivers' workers. Everything a worker says is untrusted: any shape may come.
 """
 
 from __future__ import annotations
@@ -10,12 +10,9 @@ import signal
 from typing import Any, NoReturn
 
 from funcflow import models
-from funcflow.sandboxes.process.jailed import Jailed
-from funcflow.sandboxes.process.logs import clean
+from funcflow.sandboxes.stream.logs import clean
 
 _MAX_TYPE, _MAX_MESSAGE, _MAX_TRACE, _MAX_LINE = 128, 16_384, 64, 1024
-#: Seconds the init of a worker gets to tell how it ended.
-_PATIENCE = 2.0
 
 
 def value_of(answer: dict[str, Any], limit: int) -> tuple[str | None, models.FunctionError | None]:
@@ -24,7 +21,7 @@ def value_of(answer: dict[str, Any], limit: int) -> tuple[str | None, models.Fun
         return None, error_of(answer["error"])
     text = answer.get("value")
     if not isinstance(text, str):
-        return None, _error("ResultNotJSON", "the worker sent no result")
+        return None, error("ResultNotJSON", "the worker sent no result")
     try:
         value = json.loads(text, parse_constant=_refuse)
         size = len(text) if text.isascii() else len(text.encode())
@@ -32,10 +29,10 @@ def value_of(answer: dict[str, Any], limit: int) -> tuple[str | None, models.Fun
         text = json.dumps(value, separators=(",", ":"))
         size = len(text)
     except (ValueError, RecursionError) as exc:
-        return None, _error("ResultNotJSON", clean(f"the function's result is not JSON: {exc}"))
+        return None, error("ResultNotJSON", clean(f"the function's result is not JSON: {exc}"))
     if size > limit:
         message = f"the function's result has {size} bytes; the limit is {limit}"
-        return None, _error("ResultTooLarge", message)
+        return None, error("ResultTooLarge", message)
     return text, None
 
 
@@ -66,11 +63,11 @@ def usage_of(told: Any) -> tuple[float, int]:
 
 
 def timeout(seconds: float) -> models.FunctionError:
-    return _error("Timeout", f"Function execution timeout: it was stopped after {seconds:g} s")
+    return error("Timeout", f"Function execution timeout: it was stopped after {seconds:g} s")
 
 
 def out_of_memory(limit: int) -> models.FunctionError:
-    return _error(
+    return error(
         "OutOfMemory",
         "Function execution failed because of too much resource consumption: "
         f"it needs more than its memory limit of {limit} bytes ({limit / 1048576:g} MiB)",
@@ -78,40 +75,16 @@ def out_of_memory(limit: int) -> models.FunctionError:
 
 
 def cancelled() -> models.FunctionError:
-    return _error("Cancelled", "the execution was cancelled")
+    return error("Cancelled", "the execution was cancelled")
 
 
 def exited(status: int) -> models.FunctionError:
     """``status``: exit code, or minus the signal's number."""
-    return _error("ExitedEarly", f"the function ended its process: {_how(status)}")
+    return error("ExitedEarly", f"the function ended its process: {_how(status)}")
 
 
 def load_error(message: str) -> models.FunctionError:
-    return _error("LoadError", message)
-
-
-def ending(
-    jailed: Jailed, why: str, stderr: bytes, limits: models.Limits
-) -> models.FunctionError | str:
-    """The user's doing, or (a str) what is known of a platform fault."""
-    gone = jailed.ended(_PATIENCE if why == "closed" else 0.0)
-    report = jailed.last_words()
-    if "error" in report:
-        return clean(str(report["error"]))
-    if jailed.oom_kills():
-        peak = jailed.group.memory_peak() if jailed.group else None
-        if peak is None or peak >= limits.memory_size * 0.9:
-            return out_of_memory(limits.memory_size)
-        return "this machine ran out of memory"
-    status = report.get("status")
-    if isinstance(status, int):
-        if b"heap out of memory" in stderr or (status and b"MemoryError" in stderr):
-            return out_of_memory(limits.memory_size)
-        return exited(status)
-    if not gone:
-        what = "closed its connection" if why == "closed" else f"broke its connection with {why}"
-        return _error("ExitedEarly", f"the function {what}")
-    return "its processes were killed from outside"
+    return error("LoadError", message)
 
 
 def _how(status: int) -> str:
@@ -123,5 +96,5 @@ def _how(status: int) -> str:
         return f"signal {-status}"
 
 
-def _error(kind: str, message: str) -> models.FunctionError:
+def error(kind: str, message: str) -> models.FunctionError:
     return models.FunctionError(type=kind, message=message)

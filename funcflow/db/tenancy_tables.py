@@ -1,0 +1,45 @@
+"""The tables of what reaches beyond one project, or bounds it: shares, quotas, rates."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from funcflow.db.columns import metadata, number, text, when
+
+#: ``target_kind`` is project, domain or all; ``target_id`` is "" for all. At most one of
+#: version and alias narrows it.
+shares = sa.Table(
+    "shares",
+    metadata,
+    text("id", primary_key=True),
+    sa.Column("function_id", sa.Text, sa.ForeignKey("functions.id"), nullable=False),
+    text("project_id"),
+    text("target_kind"),
+    text("target_id"),
+    text("permission"),
+    sa.Column("function_version", sa.BigInteger),
+    sa.Column("function_alias", sa.Text),
+    when("expires_at", nullable=True),
+    sa.Column("created_by", sa.Text),
+    when("created_at"),
+    sa.Index("ix_shares_function_id", "function_id", "target_kind", "target_id"),
+    sa.Index("ix_shares_target_id", "target_id", "target_kind"),
+)
+
+#: Limits that differ from the configured ones; -1: none.
+quotas = sa.Table(
+    "quotas",
+    metadata,
+    text("project_id", primary_key=True),
+    text("resource", primary_key=True),
+    number("hard_limit", None),
+    when("updated_at"),
+)
+
+#: Calls of each second of the last minute, of projects whose rate is limited.
+rates = sa.Table(
+    "rates",
+    metadata,
+    text("project_id", primary_key=True),
+    text("seconds"),
+)

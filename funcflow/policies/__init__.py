@@ -1,0 +1,56 @@
+"""Who may do what, by default: one module of rules per noun.
+
+Read by :mod:`funcflow.auth.guard`, and by ``oslopolicy-sample-generator --namespace funcflow``
+through the entry point ``oslo.policy.policies``. Operators change rules in a policy file.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+from oslo_policy import policy
+
+from funcflow.policies import (
+    activities,
+    aliases,
+    approvals,
+    base,
+    composition_aliases,
+    composition_executions,
+    composition_versions,
+    compositions,
+    dead_letters,
+    executions,
+    functions,
+    quotas,
+    runtimes,
+    scaling,
+    shares,
+    versions,
+    workers,
+)
+
+MODULES = (
+    base,
+    functions,
+    versions,
+    aliases,
+    shares,
+    scaling,
+    executions,
+    dead_letters,
+    compositions,
+    composition_versions,
+    composition_aliases,
+    composition_executions,
+    approvals,
+    activities,
+    runtimes,
+    workers,
+    quotas,
+)
+
+
+def list_rules() -> list[policy.RuleDefault]:
+    """Every rule with its default."""
+    return list(itertools.chain.from_iterable(module.RULES for module in MODULES))

@@ -1,0 +1,1 @@
+"""Functions that are images: the agent is the sidecar, and speaks what the image speaks."""

@@ -1,0 +1,1 @@
+"""Functions in pods of a real cluster: walls, faults, life."""

@@ -1,0 +1,208 @@
+"""Conductors on one cluster: restarts, orphans, pools they share, watches that break."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from funcflow.sandboxes.base import SandboxError, WorkerSpec
+from funcflow.sandboxes.kubernetes import names
+from funcflow.sandboxes.kubernetes.driver import KubernetesSandbox
+from tests import clusters, sandboxing
+from tests.clusters import Installation
+from tests.waiting import until
+
+pytestmark = clusters.PATIENT
+REPOSITORY = Path(__file__).parents[3]
+Make = Callable[..., KubernetesSandbox]
+
+VICTIM = """
+import json, sys
+from pathlib import Path
+from funcflow import conf
+from funcflow.sandboxes.kubernetes.driver import KubernetesSandbox
+from tests import sandboxing
+driver = KubernetesSandbox(conf.load(**json.loads(sys.argv[1])))
+worker = driver.start(sandboxing.spec(Path(sys.argv[2]), "simple.echo"))
+assert sandboxing.call(worker, 1)[0].value == "1"
+print(worker.id, flush=True)
+sys.stdin.readline()
+driver.part()
+driver.close()
+"""
+
+
+@pytest.fixture
+def make(installation: Installation, tmp_path: Path) -> Iterator[Make]:
+    """Makes drivers, which end with the test."""
+    made: list[KubernetesSandbox] = []
+
+    def one(**kubernetes: Any) -> KubernetesSandbox:
+        conf = installation.configuration(tmp_path / "data", kubernetes=kubernetes)
+        made.append(KubernetesSandbox(conf))
+        return made[-1]
+
+    yield one
+    for driver in made:
+        driver.close()
+
+
+def victim(
+    installation: Installation, tmp_path: Path, folder: Path, **kubernetes: Any
+) -> tuple[subprocess.Popen[str], str]:
+    """A conductor in a process of its own with one worker: it, and the worker's pod."""
+    options = installation.options(tmp_path / "victim", kubernetes=kubernetes)
+    process = subprocess.Popen(
+        [sys.executable, "-c", VICTIM, json.dumps(options), str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+    )
+    assert process.stdout is not None
+    pod = process.stdout.readline().strip()
+    assert pod
+    return process, pod
+
+
+def end(process: subprocess.Popen[str], kill: bool) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    if kill:
+        process.kill()
+    with process:
+        process.stdin.close()
+    assert kill or process.returncode == 0
+
+
+def spec(folder: Path, entry: str = "simple.echo", **more: Any) -> WorkerSpec:
+    return sandboxing.spec(folder, entry, **more)
+
+
+@pytest.mark.parametrize("kill", [True, False], ids=["killed", "stopped"])
+def test_a_restarted_conductor_takes_over_its_pods(
+    installation: Installation, tmp_path: Path, folder: Path, make: Make, kill: bool
+) -> None:
+    process, pod = victim(installation, tmp_path, folder, identity="conductor-0")
+    end(process, kill)
+    driver = make(identity="conductor-0")
+    assert driver.left() == (("project", "function", 1),)
+    worker = driver.start(spec(folder))
+    assert worker.id == pod
+    assert sandboxing.call(worker, 2)[0].value == "2"
+    assert driver.metrics()["starts_adopted_total"] == 1
+    assert driver.left() == ()
+
+
+def test_a_pod_that_was_left_in_the_middle_of_a_call_is_not_taken_over(
+    installation: Installation, tmp_path: Path, folder: Path, make: Make
+) -> None:
+    call = "worker.invoke(sandboxing.request({'seconds': 60}, 60), lambda _: print('', flush=True))"
+    busy = VICTIM.replace("simple.echo", "simple.slow").replace(
+        'assert sandboxing.call(worker, 1)[0].value == "1"', f"print(worker.id); {call}"
+    )
+    options = installation.options(tmp_path / "victim", kubernetes={"identity": "conductor-1"})
+    process = subprocess.Popen(
+        [sys.executable, "-c", busy, json.dumps(options), str(folder)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY,
+    )  # fmt: skip
+    assert process.stdout is not None
+    pod = process.stdout.readline().strip()
+    assert process.stdout.readline() == "\n"  # The function said something: it runs.
+    end(process, kill=True)
+    driver = make(identity="conductor-1")
+    worker = driver.start(spec(folder, "simple.slow"))
+    assert worker.id != pod
+    assert sandboxing.call(worker, {"seconds": 0})[0].value == '"slept"'
+
+
+def test_a_name_in_use_is_not_taken_from_who_lives(
+    installation: Installation, tmp_path: Path, folder: Path, make: Make
+) -> None:
+    process, pod = victim(installation, tmp_path, folder, identity="conductor-2")
+    other = make(identity="conductor-2", lease=60.0)
+    with pytest.raises(SandboxError) as caught:
+        other.start(spec(folder))
+    assert caught.value.code == "unavailable"
+    assert "in use" in caught.value.message
+    other.close()
+    assert pod in {each["metadata"]["name"] for each in installation.pods()}
+    end(process, kill=False)
+
+
+def test_who_only_asks_leaves_no_trace(installation: Installation, make: Make) -> None:
+    driver = make(namespace=f"{installation.name}-asked")
+    assert {wall.name for wall in driver.protections()} >= {"cluster", "network", "kernel"}
+    driver.close()
+    names = installation.cluster.kubectl("get", "namespaces", "-o", "name")
+    assert f"{installation.name}-asked" not in names
+
+
+def test_pods_of_a_dead_conductor_are_swept_and_others_are_left(
+    installation: Installation, tmp_path: Path, folder: Path, make: Make
+) -> None:
+    driver = make(lease=3.0)
+    mine = driver.start(spec(folder, function_id="mine"))
+    process, pod = victim(installation, tmp_path, folder, lease=3.0)
+    assert driver.sweep() == 0
+    end(process, kill=True)
+
+    def there() -> set[str]:
+        return {
+            each["metadata"]["name"]
+            for each in installation.pods()
+            if names.OWNER in each["metadata"]["labels"]
+        }
+
+    assert pod in there()
+    until(lambda: pod not in there(), timeout=60, what="the end of the orphan")
+    assert driver.metrics()["pods_orphaned_total"] == 1
+    assert sandboxing.call(mine, 3)[0].value == "3"
+
+
+def test_conductors_share_a_pool(installation: Installation, folder: Path, make: Make) -> None:
+    drivers = [make(), make()]
+
+    def one(number: int) -> str:
+        worker = drivers[number % 2].start(spec(folder, function_id=f"f{number}"))
+        assert sandboxing.call(worker, number)[0].value == str(number)
+        return worker.id
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(one, range(8)))) == 8
+    wanted = sum(driver.metrics()["pods_wanted_warm"] for driver in drivers)
+    assert wanted > 0
+    listed = ["get", "deployments", "-n", f"{installation.name}-project", "-o", "json"]
+    until(
+        lambda: (
+            sum(
+                pool["spec"]["replicas"]
+                for pool in json.loads(installation.cluster.kubectl(*listed))["items"]
+            )
+            == sum(driver.metrics()["pods_wanted_warm"] for driver in drivers)
+        ),
+        what="a pool as large as both want together",
+    )
+    until(lambda: drivers[0].metrics()["pods_warm"] > 0, timeout=30, what="warm pods")
+    assert drivers[0].room("python3")[0] > 4
+
+
+def test_a_watch_that_was_away_for_too_long_lists_anew(folder: Path, make: Make) -> None:
+    driver = make()
+    worker = driver.start(spec(folder))
+    lists = driver.metrics()["watch_lists_total"]
+    for watch in (driver._pod_watch, driver._lease_watch):
+        watch._version = "1"  # Long ago: the API server knows no more what happened since.
+    for response in list(driver._api._watches):
+        response.shutdown()
+    until(lambda: driver.metrics()["watch_lists_total"] > lists, timeout=30, what="a new list")
+    assert worker.alive
+    other = driver.start(spec(folder, function_id="other"))
+    assert sandboxing.call(other, 1)[0].value == "1"

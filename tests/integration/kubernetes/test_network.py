@@ -1,0 +1,163 @@
+"""Who can reach whom, tried with packets: between projects, to the cluster, to the world."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from funcflow.sandboxes.base import Worker
+from funcflow.sandboxes.kubernetes.driver import KubernetesSandbox
+from tests import clusters, sandboxing
+from tests.clusters import Installation
+from tests.waiting import until
+
+pytestmark = clusters.PATIENT
+METADATA = ["169.254.169.254", 80]
+OPEN = """
+import socket, threading
+
+def main():
+    server = socket.create_server(("0.0.0.0", 8000))
+    def serve():
+        while True:
+            server.accept()[0].close()
+    threading.Thread(target=serve, daemon=True).start()
+    return "listens"
+"""
+
+
+@pytest.fixture(scope="module")
+def listener(installation: Installation) -> Iterator[socket.socket]:
+    """Something outside the cluster that takes connections, on every address of this host."""
+    with socket.create_server(("0.0.0.0", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    server.accept()[0].close()
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield server
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def outside(installation: Installation) -> str:
+    """This host's address as pods see it."""
+    node = json.loads(installation.cluster.kubectl("get", "nodes", "-o", "json"))["items"][0]
+    (address,) = (
+        each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP"
+    )
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect((address, 9))
+        return str(sock.getsockname()[0])
+
+
+@pytest.fixture(scope="module")
+def sandbox(
+    installation: Installation, outside: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[KubernetesSandbox]:
+    options: dict[str, Any] = {"conductor_networks": [f"{outside}/32"]}
+    options |= {"egress": [f"{outside}/32"], "egress_except": ["169.254.0.0/16", "10.0.0.0/8"]}
+    data = tmp_path_factory.mktemp("data")
+    driver = KubernetesSandbox(installation.configuration(data, kubernetes=options))
+    yield driver
+    driver.close()
+
+
+@pytest.fixture(scope="module")
+def victim(sandbox: KubernetesSandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A worker of another project that listens on all its addresses."""
+    folder = sandboxing.package(tmp_path_factory.mktemp("open") / "package", {"main.py": OPEN})
+    spec = sandboxing.spec(folder, "main.main", project_id="victim")
+    worker = sandbox.start(spec)
+    assert sandboxing.call(worker)[0].value == '"listens"'
+    yield worker
+    worker.kill()
+
+
+def reached(worker: Worker, *addresses: list[Any]) -> dict[str, str]:
+    outcome, _ = sandboxing.call(worker, {"addresses": list(addresses)}, timeout=30)
+    assert outcome.error is None, outcome.error
+    found: dict[str, str] = json.loads(outcome.value or "")
+    return found
+
+
+def api_server(installation: Installation) -> list[list[Any]]:
+    """Its address as a Service, and as it is."""
+    cluster = installation.cluster
+    service = json.loads(cluster.kubectl("get", "service", "kubernetes", "-o", "json"))["spec"]
+    ends = json.loads(cluster.kubectl("get", "endpoints", "kubernetes", "-o", "json"))["subsets"]
+    return [
+        [service["clusterIP"], service["ports"][0]["port"]],
+        [ends[0]["addresses"][0]["ip"], ends[0]["ports"][0]["port"]],
+    ]
+
+
+def test_a_worker_reaches_nothing(
+    sandbox: KubernetesSandbox,
+    installation: Installation,
+    folder: Path,
+    victim: Any,
+    outside: str,
+    listener: socket.socket,
+) -> None:
+    port = listener.getsockname()[1]
+    with socket.create_connection((outside, port), timeout=5):
+        pass  # Whoever may can reach it.
+    worker = sandbox.start(sandboxing.spec(folder, "hostile.connect"))
+    pod = victim.pod.address
+    addresses = [
+        [pod, 8000], [pod, 7080], METADATA, [outside, port], *api_server(installation)
+    ]  # fmt: skip
+    found = reached(worker, *addresses)
+    worker.kill()
+    assert len(found) == len(addresses)
+    assert "connected" not in found.values(), found
+
+
+def test_conductors_reach_the_agents_port_alone(victim: Any) -> None:
+    assert sandboxing.call(victim)[0].error is not None  # It listens already; the call got there.
+    with pytest.raises(TimeoutError):
+        socket.create_connection((victim.pod.address, 8000), timeout=2)
+
+
+def test_a_function_with_a_network_reaches_what_is_allowed_and_no_more(
+    sandbox: KubernetesSandbox,
+    installation: Installation,
+    folder: Path,
+    victim: Any,
+    outside: str,
+    listener: socket.socket,
+) -> None:
+    port = listener.getsockname()[1]
+    worker = sandbox.start(sandboxing.spec(folder, "hostile.connect", network=True))
+    until(
+        lambda: reached(worker, [outside, port]) == {f"{outside}:{port}": "connected"},
+        what="the way that is allowed",
+    )
+    pod = victim.pod.address
+    found = reached(worker, [pod, 8000], [pod, 7080], METADATA, *api_server(installation))
+    worker.kill()
+    assert "connected" not in found.values(), found
+
+
+def test_projects_have_namespaces_of_their_own(installation: Installation, victim: Any) -> None:
+    found = json.loads(
+        installation.cluster.kubectl("get", "namespace", victim.pod.namespace, "-o", "json")
+    )
+    labels = found["metadata"]["labels"]
+    assert victim.pod.namespace == f"{installation.name}-victim"
+    assert labels["funcflow.openstack.org/project"] == "victim"
+    quota = ["get", "resourcequota", "workers", "-n", victim.pod.namespace, "-o", "json"]
+    assert json.loads(installation.cluster.kubectl(*quota))["spec"]["hard"] == {"pods": "100"}

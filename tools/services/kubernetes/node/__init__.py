@@ -1,0 +1,1 @@
+"""Scripts and helpers that make this machine a node: see ``up.sh``."""
