@@ -8,11 +8,14 @@ connections are made in the worker process, at its first request.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import threading
 from collections.abc import Iterable
 from typing import Any
+
+from oslo_config import cfg
 
 from funcflow import approvals, definitions, histories, peers, services, starts, submit
 from funcflow import conf as config
@@ -23,29 +26,35 @@ DEFAULT_CONFIG = "/etc/funcflow/funcflow.conf"
 
 
 def make(files: list[str], host: str | None = None) -> Any:
-    """A connected API application of this process."""
-    conf = config.load(files)
+    """A connected API application of this process, closed when the process ends.
+
+    What was made is closed when something after it cannot be: the next request tries again.
+    """
+    with contextlib.ExitStack() as made:
+        application = _make(config.load(files), host, made)
+        atexit.register(made.pop_all().close)
+    return application
+
+
+def _make(conf: cfg.ConfigOpts, host: str | None, made: contextlib.ExitStack) -> Any:
+    """The application; what is to be closed goes on ``made``."""
     auth = parts.auth(conf, host)
     database = parts.database(conf)
+    made.callback(database.close)
     board = parts.board(conf)
     conductors = peers.Peers(board, config.secret(conf))
+    made.callback(conductors.close)
     submitter = submit.Submitter(conf, database, board, conductors, conductors)
+    made.callback(submitter.stop)
     store = parts.store(conf)
     known = definitions.Definitions(conf, database, store)
     told = histories.Histories(database, known)
     starter = starts.Starter(conf, database, board, conductors, known.texts, told)
+    made.callback(starter.close)
     fanout = parts.Fanout()
     fanout.forgetful = [submitter, starter]
     board.start(fanout, serve=False)
-
-    def close() -> None:
-        submitter.stop()
-        starter.close()
-        conductors.close()
-        board.stop()
-        database.close()
-
-    atexit.register(close)
+    made.callback(board.stop)
     return app.make_app(
         services.Services(
             conf=conf,
