@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -52,3 +53,23 @@ def test_programs(tmp_path: Path) -> None:
     assert program.read_text() == (
         "#!/usr/bin/python3\nimport sys\nfrom pack.main import App\nsys.exit(App.run())\n"
     )
+
+
+def test_the_lock_of_our_image_holds_what_the_project_needs() -> None:
+    """What it lacks is noticed here, not by a container that cannot start."""
+    folder = Path("etc/container/funcflow")
+    locked = {name(line) for line in lines(folder / "requirements.lock")}
+    wanted = {name(line) for line in lines(folder / "requirements.txt") if line[0] != "-"}
+    wanted |= {name(line) for line in lines(Path("requirements.txt"))}
+    assert wanted <= locked
+
+
+def lines(path: Path) -> list[str]:
+    return [line for line in path.read_text().splitlines() if line and line[0] != "#"]
+
+
+def name(requirement: str) -> str:
+    """The canonical name of the package."""
+    found = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert found
+    return re.sub(r"[-_.]+", "-", found[0]).lower()
