@@ -87,6 +87,7 @@ def test_after_the_end_nothing_is_begun(waiters: Waiters) -> None:
     assert running.wait(10)
     ending = threading.Thread(target=waiters.stop)
     ending.start()
+    until(lambda: waiters._stopped, what="the end to have begun")
     over.set()
     ending.join(30)
     waiters.submit("p", lambda: done.append("late"))
