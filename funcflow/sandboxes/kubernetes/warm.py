@@ -121,7 +121,7 @@ class Warm:
     def make(self, kind: Kind, claim: Claim, project_id: str | None) -> Pod:
         """A pod of its own for one worker.
 
-        :raises SandboxError: ``start_failed``, ``no_capacity``, ``quota_exceeded``
+        :raises SandboxError: ``start_failed``, ``no_capacity``, ``cluster_quota_exceeded``
         :raises ApiError: the API server is away, or refuses
         """
         began = time.monotonic()
@@ -163,7 +163,7 @@ class Warm:
                 if exc.quota:
                     raise SandboxError(
                         f"the project's quota in the cluster is used up: {exc.message}",
-                        code="quota_exceeded",
+                        code="cluster_quota_exceeded",
                         hint="Let workers of the project end, or ask your operator for more.",
                         retry_after=5.0,
                     ) from exc

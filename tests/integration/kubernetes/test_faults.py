@@ -148,7 +148,7 @@ def test_a_quota_that_is_used_up_says_so(
         first = driver.start(spec(folder, project_id="poor"))
         with pytest.raises(SandboxError) as caught:
             driver.start(spec(folder, project_id="poor", function_id="other"))
-        assert caught.value.code == "quota_exceeded"
+        assert caught.value.code == "cluster_quota_exceeded"
         assert "exceeded quota" in caught.value.message
         first.kill()
 

@@ -162,7 +162,7 @@ def test_a_quota_that_stays_used_up_ends_in_the_dead_letters(
     function = api.function(CODE, timeout=20)["id"]
     path = submitted(api, function)
     done = ended(api, path)
-    assert (done["state"], done["reason"]) == ("dead", "quota_exceeded")
+    assert (done["state"], done["reason"]) == ("dead", "cluster_quota_exceeded")
     assert done["attempts"] == 5
     assert api("GET", f"{path}/log").text.count("exceeded quota") == 5
 
