@@ -28,7 +28,7 @@ LOCALSTACK = ("localstack-core[runtime]==2026.3.0", "jsonata-python==0.7.1")
 JSONPATH = ("jsonpath-ng==1.16.0",)
 NODE = ("aws-local-stepfunctions@3.0.0",)
 #: Seconds after which a peer is given up.
-PATIENCE = 900.0
+PATIENCE = 3600.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
