@@ -83,7 +83,7 @@ def test_no_operation_is_lost_or_doubled_when_connections_die(
     finally:
         killer.stopping.set()
         killer.join()
-    assert killer.kills > 5
+    assert killer.kills > 1, "it was there while all that happened"
     assert [answer for answer in answers if not isinstance(answer, str)] == []
     with database.read() as connection:
         assert executions.counts(connection) == {(factory.PROJECT, State.SUCCEEDED): len(answers)}
@@ -133,7 +133,7 @@ def test_no_step_of_a_composition_is_lost_or_doubled_when_connections_die(
     finally:
         killer.stopping.set()
         killer.join()
-    assert killer.kills > 5
+    assert killer.kills > 1, "it was there while all that happened"
     for answer in answers:
         assert isinstance(answer, tuple), answer
         assert composition_factory.log(database, answer[0]) == answer[1]
