@@ -163,7 +163,8 @@ def test_pods_of_a_dead_conductor_are_swept_and_others_are_left(
 
     assert pod in there()
     until(lambda: pod not in there(), timeout=60, what="the end of the orphan")
-    assert driver.metrics()["pods_orphaned_total"] == 1
+    # Everything the dead conductor had claimed counts, however many starts it was at.
+    assert driver.metrics()["pods_orphaned_total"] >= 1
     assert sandboxing.call(mine, 3)[0].value == "3"
 
 
@@ -177,8 +178,11 @@ def test_conductors_share_a_pool(installation: Installation, folder: Path, make:
 
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(one, range(8)))) == 8
-    wanted = sum(driver.metrics()["pods_wanted_warm"] for driver in drivers)
-    assert wanted > 0
+    until(
+        lambda: sum(driver.metrics()["pods_wanted_warm"] for driver in drivers) > 0,
+        timeout=30,
+        what="that somebody wants warm pods",
+    )
     listed = ["get", "deployments", "-n", f"{installation.name}-project", "-o", "json"]
     until(
         lambda: (
