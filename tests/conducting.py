@@ -223,7 +223,7 @@ class Stage:
         self, execution_id: str, *wanted: states.CompositionState, timeout: float = 30.0
     ) -> models.CompositionExecution:
         until(
-            lambda: self.find(execution_id).state in wanted,
+            lambda: self.known(execution_id) and self.find(execution_id).state in wanted,
             timeout,
             f"execution {execution_id} to be {wanted}",
         )
