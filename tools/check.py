@@ -1,4 +1,4 @@
-"""Runs the project's checks one after the other and sums up: ``make lint``, ``make test``.
+"""Runs the project's checks and sums up: ``make lint``, ``make test``.
 
 ``python -m tools.check lint tests [-- arguments for pytest]``. A failed check does not stop
 the ones after it.
@@ -9,9 +9,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -26,28 +29,51 @@ LINT = {
     "layout": ("python", "-m", "tools.check_layout"),
     "notes": ("reno", "-q", "lint"),
 }
-#: In order: what is quick and pure comes first.
-TESTS = ("unit", "models", "conformance", "contract", "api", "integration")
+#: Arguments for pytest, in order: what is quick and pure comes first.
+TESTS = {
+    "unit": ("tests/unit",),
+    "models": ("tests/models",),
+    "conformance": ("tests/conformance",),
+    "api": ("tests/api",),
+    "integration": ("tests/integration", "--ignore=tests/integration/kubernetes"),
+}
+#: What mostly waits for the cluster runs beside all that; its output comes when it has ended.
+BESIDE = {
+    "contract": ("tests/contract",),
+    "kubernetes": ("tests/integration/kubernetes",),
+}
+
+Steps = dict[str, tuple[str, ...]]
+Verdicts = dict[str, tuple[bool, float]]
 
 
-def steps(groups: Sequence[str], arguments: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The checks of the groups ``lint`` and ``tests``: command lines by name."""
-    chosen: dict[str, tuple[str, ...]] = {}
+def steps(groups: Sequence[str], arguments: Sequence[str]) -> tuple[Steps, Steps]:
+    """The checks of the groups ``lint`` and ``tests``: command lines by name, and those of the
+    checks that run beside."""
+    chosen: Steps = {}
+    beside: Steps = {}
     if "lint" in groups:
         chosen.update(LINT)
     if "tests" in groups:
-        for folder in TESTS:
-            chosen[f"{folder} tests"] = ("pytest", "-q", f"tests/{folder}", *arguments)
-    return chosen
+        for tests, into in ((TESTS, chosen), (BESIDE, beside)):
+            for name, paths in tests.items():
+                into[f"{name} tests"] = ("pytest", "-q", *paths, *arguments)
+    return chosen, beside
 
 
-def run(name: str, command: Sequence[str]) -> bool:
-    """Run one check where everybody sees it; whether it passed."""
-    print(f"\n===== {name}: {' '.join(command)}", flush=True)
-    program, *arguments = command
-    code = subprocess.run([BIN / program, *arguments], cwd=ROOT).returncode
-    narrowed = program == "pytest" and len(command) > 3
-    return code == 0 or (narrowed and code == NOTHING_COLLECTED)
+def run(checks: Steps, narrowed: bool, verdicts: Verdicts, output: IO[str] | None = None) -> None:
+    """Run checks one after the other, their output where everybody sees it or in ``output``.
+
+    ``narrowed``: pytest was told to run some tests only, so it may find none.
+    """
+    for name, (program, *arguments) in checks.items():
+        print(f"\n===== {name}: {program} {' '.join(arguments)}", file=output, flush=True)
+        begin = time.monotonic()
+        done = subprocess.run(
+            [BIN / program, *arguments], cwd=ROOT, stdout=output, stderr=output
+        ).returncode
+        passed = done == 0 or (narrowed and program == "pytest" and done == NOTHING_COLLECTED)
+        verdicts[name] = (passed, time.monotonic() - begin)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -56,14 +82,21 @@ def main(argv: Sequence[str]) -> int:
     if "--" in groups:
         at = groups.index("--")
         groups, arguments = groups[:at], groups[at + 1 :]
-    verdicts: dict[str, tuple[bool, float]] = {}
-    for name, command in steps(groups, arguments).items():
-        begin = time.monotonic()
-        verdicts[name] = (run(name, command), time.monotonic() - begin)
+    chosen, beside = steps(groups, arguments)
+    verdicts: Verdicts = {}
+    with tempfile.TemporaryFile("w+") as output:
+        side = threading.Thread(target=run, args=(beside, bool(arguments), verdicts, output))
+        side.start()
+        run(chosen, bool(arguments), verdicts)
+        side.join()
+        output.seek(0)
+        sys.stdout.write(output.read())
     print("\n===== summary")
-    for name, (passed, seconds) in verdicts.items():
+    for name in (*chosen, *beside):
+        passed, seconds = verdicts.get(name, (False, 0.0))
         print(f"  {'passed' if passed else 'FAILED'}  {name:20} {seconds:6.1f} s")
     good = bool(verdicts) and all(passed for passed, _ in verdicts.values())
+    good = good and len(verdicts) == len(chosen) + len(beside)
     print("Everything passed." if good else "Something FAILED, see above.", flush=True)
     return 0 if good else 1
 

@@ -35,11 +35,30 @@ def test_nothing_to_do_is_no_success() -> None:
 
 
 def test_arguments_go_to_pytest() -> None:
-    commands = check.steps(["tests"], ["-k", "name"])
+    commands, beside = check.steps(["tests"], ["-k", "name"])
     assert commands["unit tests"] == ("pytest", "-q", "tests/unit", "-k", "name")
-    assert list(commands) == [f"{folder} tests" for folder in check.TESTS]
+    assert list(commands) == [f"{name} tests" for name in check.TESTS]
+    assert beside["contract tests"] == ("pytest", "-q", "tests/contract", "-k", "name")
+
+
+def test_every_folder_of_tests_is_run() -> None:
+    paths = {path for each in (*check.TESTS.values(), *check.BESIDE.values()) for path in each}
+    folders = {path.parent for path in check.ROOT.glob("tests/*/test_*.py")}
+    assert {f"tests/{folder.name}" for folder in folders} <= paths
+
+
+def test_what_runs_beside_is_shown_and_counts(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(check, "TESTS", {"some": ("tests/unit/tools/test_check.py", "-k", "lint")})
+    monkeypatch.setattr(check, "BESIDE", {"other": ("tests/no_such_folder",)})
+    assert check.main(["tests"]) == 1
+    shown = capfd.readouterr().out
+    assert "no_such_folder" in shown.partition("===== summary")[0]
+    assert "FAILED  other tests" in shown
 
 
 def test_an_empty_selection_passes_only_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(check, "TESTS", ("unit/tools",))
+    monkeypatch.setattr(check, "TESTS", {"unit": ("tests/unit/tools",)})
+    monkeypatch.setattr(check, "BESIDE", {})
     assert check.main(["tests", "--", "-k", "no_such_test_anywhere"]) == 0
