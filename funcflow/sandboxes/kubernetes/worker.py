@@ -22,7 +22,7 @@ from funcflow.sandboxes.stream.worker import StreamWorker
 LOG = logging.getLogger(__name__)
 
 #: Seconds in which the API server tells why a pod is gone.
-_PATIENCE = 3.0
+_PATIENCE = 10.0
 #: Seconds a cancelled run has to end.
 _CANCEL = 3.0
 
