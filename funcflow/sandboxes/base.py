@@ -52,6 +52,8 @@ class WorkerSpec:
     package: Path | None
     #: Of the runtime, or the function's own.
     image: str = ""
+    #: Secrets of its environment, by variable; in no log, no file, no API of a cluster.
+    secrets: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,10 @@ class Request:
     result_limit: int = 262_144
     #: Bytes of log kept; the rest is dropped and the cut is marked.
     log_limit: int = 262_144
+    #: What it may act as.
+    delegation: models.Delegation | None = None
+    #: Secrets it may ask the metadata service for, by name.
+    secrets: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

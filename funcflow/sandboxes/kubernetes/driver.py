@@ -367,7 +367,9 @@ class KubernetesSandbox:
             if pod.owner in dead and not pod.ending and pod.uid not in pending
         ]
         for pod in orphans:
-            LOG.warning("pod %s/%s belongs to no live conductor", pod.namespace, pod.name)
+            LOG.warning(
+                "pod %s/%s of %s belongs to no live conductor", pod.namespace, pod.name, pod.owner
+            )
             self._reaper.delete(pod, "its conductor is gone")
         with self._lock:
             self._counts["orphans"] += len(orphans)

@@ -265,6 +265,8 @@ def test_a_node_that_is_not_ready_gets_nothing_until_it_is(
     own_cluster.pause("kubelet")
     try:
         until(lambda: not ready(own_cluster), timeout=60, what="a node that is not ready")
+        # Kubernetes says so of the node first, of its pods a moment later.
+        until(lambda: sandbox.metrics()["pods_warm"] == 0, timeout=30, what="no warm pods")
         # What runs there goes on (where all nodes are away Kubernetes evicts nothing); no warm
         # pod of it is taken, and nothing is placed there.
         assert sandboxing.call(worker, {"seconds": 0})[0].value == '"slept"'
