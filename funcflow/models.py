@@ -84,20 +84,6 @@ class Revision:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Delegation:
-    """A token lent to one invocation, and whose it is."""
-
-    token: str = dataclasses.field(repr=False)
-    expires_at: float
-    user_id: str
-    project_id: str
-    #: Their names.
-    roles: tuple[str, ...] = ()
-    #: As Keystone gives it: services with their endpoints.
-    catalog: tuple[Mapping[str, Any], ...] = ()
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
     id: str
     name: str | None

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
-from funcflow import errors, models
+from funcflow import delegations, errors, models
 
 #: Called with each piece of output, from whichever thread reads it; must not block.
 LogSink = Callable[[models.LogChunk], None]
@@ -75,7 +75,7 @@ class Request:
     #: Bytes of log kept; the rest is dropped and the cut is marked.
     log_limit: int = 262_144
     #: What it may act as.
-    delegation: models.Delegation | None = None
+    delegation: delegations.Delegation | None = None
     #: Secrets it may ask the metadata service for, by name.
     secrets: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)
 
