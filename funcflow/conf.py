@@ -14,7 +14,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from funcflow import errors, options_kubernetes
+from funcflow import errors, options_kubernetes, options_swift
 
 MIB = 1024 * 1024
 
@@ -95,7 +95,11 @@ DATABASE = [
 ]
 
 STORE = [
-    cfg.StrOpt("driver", default="filesystem", help="Where packages are kept."),
+    cfg.StrOpt(
+        "driver",
+        help="Where packages are kept: filesystem or swift. Default: swift if [swift] says how to "
+        "log in, else filesystem.",
+    ),
     cfg.StrOpt("path", help="Folder of the filesystem store. Default: data_dir/packages."),
     cfg.StrOpt("cache", help="Unpacked packages. Default: data_dir/cache."),
     cfg.IntOpt("cache_size", default=2048 * MIB, min=1, help="Bytes of unpacked packages."),
@@ -298,6 +302,7 @@ GROUPS: dict[str, Any] = {
     "sandbox": SANDBOX,
     "compositions": COMPOSITIONS,
     "kubernetes": options_kubernetes.OPTIONS,
+    "swift": options_swift.OPTIONS,
     "limits": LIMITS,
     "quotas": QUOTAS,
 }

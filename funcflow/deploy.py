@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import fnmatch
 import hashlib
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, Final, Literal, TypeVar
 
 from oslo_config import cfg
 
-from funcflow import errors, ids, models, packages
+from funcflow import errors, ids, models, origins, packages
 from funcflow.db import functions, runtimes, usage
 from funcflow.db.engine import Database
 from funcflow.quotas import base as quotas
@@ -28,12 +26,6 @@ T = TypeVar("T")
 _CHUNK = 64 * 1024
 _UNITS = {"cpu": "millicpu", "memory": "bytes", "timeout": "seconds"}
 _HOW = 'Send a zip as the form\'s file "package", or a module as "source".'
-#: A name as registries have it: host and path, tag, digest.
-_IMAGE = re.compile(
-    r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
-    r"(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
-    re.ASCII,
-)
 
 
 class Keep(enum.Enum):
@@ -90,7 +82,7 @@ class Deployer:
 
     def __init__(self, conf: cfg.ConfigOpts, database: Database, store: store_base.Store) -> None:
         self._limits = conf.limits
-        self._images: list[str] = conf.api.image_functions
+        self._origins = origins.Origins(conf)
         self._quotas = quotas.load(conf, database)
         self._package_limits = packages.Limits(size=conf.api.max_package)
         self._database = database
@@ -138,7 +130,6 @@ class Deployer:
             if wish.runtime is KEEP:
                 raise _no_runtime()
             runtime = self._runtime(context, wish.runtime)
-        now = time.time()
         blank = models.Revision(
             function_id=ids.new(),
             number=1,
@@ -152,8 +143,18 @@ class Deployer:
                 timeout=self.default("timeout"),
                 concurrency=self.default("concurrency"),
             ),
-            created_at=now,
+            created_at=time.time(),
         )
+        with self._origins.brought(context, wish, {}) as brought:
+            return self._create(context, brought, blank, runtime)
+
+    def _create(
+        self,
+        context: models.RequestContext,
+        wish: Wish,
+        blank: models.Revision,
+        runtime: models.Runtime | None,
+    ) -> models.Function:
         upload = self._upload(wish, blank, runtime)
         if upload is None:
             raise errors.BadRequest("the code is missing", code="no_code", hint=_HOW)
@@ -163,7 +164,7 @@ class Deployer:
             description=_pick(wish.description, ""),
             project_id=context.project_id,
             revision=_merged(blank, wish, runtime, upload),
-            created_at=now,
+            created_at=blank.created_at,
         )
         limits = self._quotas.limits(context.project_id)
 
@@ -185,6 +186,12 @@ class Deployer:
         """
         self._check(wish)
         runtime = None if wish.runtime is KEEP else self._runtime(context, wish.runtime)
+        with self._origins.brought(context, wish, current.revision.code) as brought:
+            return self._update(current, brought, runtime)
+
+    def _update(
+        self, current: models.Function, wish: Wish, runtime: models.Runtime | None
+    ) -> models.Function:
         upload = self._upload(wish, current.revision, runtime)
         name, description = _pick(wish.name, None), _pick(wish.description, None)
         limits = self._quotas.limits(current.project_id)
@@ -245,33 +252,7 @@ class Deployer:
                 raise errors.BadRequest(
                     f"{name} must be between {low} and {high} {_UNITS[name]}", code="out_of_range"
                 )
-        if wish.code is not KEEP:
-            _check_origin(wish.code.get("source"))
-        if _is_image(wish):
-            self._check_image(wish)
-
-    def _check_image(self, wish: Wish) -> None:
-        """Only images that the operator lets run, and nothing beside them."""
-        assert wish.code is not KEEP
-        image = wish.code.get("image")
-        if not self._images:
-            raise errors.BadRequest(
-                "functions from image cannot be run here",
-                code="unsupported_code_source",
-                hint="Send the code as a package.",
-            )
-        if not isinstance(image, str) or len(image) > 255 or not _IMAGE.fullmatch(image):
-            raise errors.BadRequest("code.image is not the name of an image", code="bad_image")
-        if not any(fnmatch.fnmatchcase(image, pattern) for pattern in self._images):
-            raise errors.Forbidden(
-                f"functions may not be made of the image {image}",
-                code="image_refused",
-                hint=f"Images that may be used: {', '.join(self._images)}",
-            )
-        if wish.package is not None or wish.source is not None:
-            raise errors.BadRequest("code is an image or a package, not both", code="bad_image")
-        if wish.runtime is not KEEP:
-            raise errors.BadRequest("an image brings its own runtime", code="bad_image")
+        self._origins.check(wish)
 
     def _upload(
         self, wish: Wish, old: models.Revision, runtime: models.Runtime | None
@@ -298,7 +279,7 @@ class Deployer:
         if promised and promised != info.md5:
             raise errors.BadRequest("Package md5 mismatch.", code="md5_mismatch")
         digest = self._store.put(_chunks(package))
-        code = {"source": "package", "md5sum": info.md5}
+        code = origins.code_of(wish.code, info.md5)
         return _Upload(code, digest, package.seek(0, 2), lambda: _chunks(package))
 
     def _source(
@@ -316,9 +297,7 @@ class Deployer:
         """Store the package again if it was collected as garbage before a row pointed to it."""
         if upload is None or upload.digest is None:
             return
-        try:
-            self._store.open(upload.digest).close()
-        except errors.NotFound:
+        if not self._store.has(upload.digest):
             self._store.put(upload.chunks())
 
 
@@ -354,22 +333,6 @@ def _merged(
         delivery=_pick(wish.delivery, old.delivery),
         network=_pick(wish.network, old.network),
     )
-
-
-def _check_origin(source: object) -> None:
-    """Code may come as a package, a source text or an image, not from elsewhere."""
-    if source == "swift":
-        raise errors.BadRequest(
-            "functions from swift cannot be run here",
-            code="unsupported_code_source",
-            hint="Send the code as a package.",
-        )
-    if source not in ("package", "source", "image"):
-        raise errors.BadRequest(
-            "Invalid code source specified, available sources: package, source, image "
-            f"(not {source!r})",
-            code="bad_code_source",
-        )
 
 
 def _is_image(wish: Wish) -> bool:

@@ -15,12 +15,14 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
+import prometheus_client
 from oslo_config import cfg
 
 from funcflow import approvals, definitions, histories, peers, services, starts, submit
 from funcflow import conf as config
 from funcflow.api import app
 from funcflow.cmd import parts
+from funcflow.stores import metrics as store_metrics
 
 DEFAULT_CONFIG = "/etc/funcflow/funcflow.conf"
 
@@ -69,7 +71,8 @@ def _make(conf: cfg.ConfigOpts, host: str | None, made: contextlib.ExitStack) ->
             histories=told,
             approvals=approvals.Approvals(database, starter, conductors),
             texts=known.texts,
-        )
+        ),
+        store_metrics.register(prometheus_client.CollectorRegistry(), store),
     )
 
 

@@ -12,6 +12,7 @@ from funcflow import conf as config
 from funcflow import definitions, errors
 from funcflow.cmd import api, parts
 from funcflow.conductor import conductor, endpoint, metrics
+from funcflow.stores import metrics as store_metrics
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,7 +46,8 @@ def _serve(files: list[str], stop: threading.Event) -> None:
     known = definitions.Definitions(conf, database, store)
     made = conductor.Conductor(conf, database, board, parts.sandbox(conf), store, known)
     door = endpoint.Endpoint(made, secret, conf.conductor.host, conf.conductor.port)
-    hide = metrics.serve(conf, metrics.registry_of(made.metrics))
+    registry = store_metrics.register(metrics.registry_of(made.metrics), store)
+    hide = metrics.serve(conf, registry)
     fanout = parts.Fanout()
     fanout.listeners.append(made)
     made.start(fanout, door.address)

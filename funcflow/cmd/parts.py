@@ -80,8 +80,18 @@ def board(conf: cfg.ConfigOpts) -> board_base.Board:
 
 
 def store(conf: cfg.ConfigOpts) -> store_base.Store:
-    made: store_base.Store = plugins.load("funcflow.stores", conf.store.driver)(conf)
+    driver = conf.store.driver or ("swift" if _has_swift(conf) else "filesystem")
+    made: store_base.Store = plugins.load("funcflow.stores", driver)(conf)
     return made
+
+
+def _has_swift(conf: cfg.ConfigOpts) -> bool:
+    """Whether [swift] says how to log in."""
+    try:
+        from funcflow.swift import service
+    except ImportError:  # What it needs is an extra.
+        return False
+    return service.configured(conf)
 
 
 def sandbox(conf: cfg.ConfigOpts) -> sandbox_base.Sandbox:

@@ -26,6 +26,7 @@ from funcflow.api import app
 from funcflow.cmd import parts
 from funcflow.conductor import conductor, endpoint, metrics
 from funcflow.db import runtimes, schema
+from funcflow.stores import metrics as store_metrics
 
 LOG = logging.getLogger(__name__)
 
@@ -116,6 +117,7 @@ class Server:
             texts=known.texts,
         )
         registry = metrics.registry_of(self._conductor.metrics)
+        store_metrics.register(registry, store)
         self._api = app.make_app(parts_of_api, registry)
         self._serve(self._api)
 

@@ -6,7 +6,7 @@ Called by the API (put) and the conductor (fetch); drivers are entry points of `
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from funcflow import errors
@@ -49,8 +49,14 @@ class Store(Protocol):
         :raises funcflow.errors.Unavailable: out of reach, or :func:`damaged`
         """
 
+    def has(self, digest: str) -> bool:
+        """Whether the store itself has the bytes, whatever copies of them there are."""
+
     def delete(self, digest: str) -> None:
         """Forget the bytes; missing ones are fine."""
 
     def digests(self) -> Iterator[str]:
         """All digests kept, for garbage collection."""
+
+    def metrics(self) -> Mapping[str, float]:
+        """What it counted and measured, by names of :mod:`funcflow.stores.metrics`."""

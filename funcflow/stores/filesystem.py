@@ -11,7 +11,7 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -67,6 +67,9 @@ class FilesystemStore:
             raise base.damaged(digest)
         return file
 
+    def has(self, digest: str) -> bool:
+        return self._path(digest).is_file()
+
     def delete(self, digest: str) -> None:
         try:
             self._path(digest).unlink(missing_ok=True)
@@ -76,6 +79,9 @@ class FilesystemStore:
     def digests(self) -> Iterator[str]:
         for path in sorted(self._root.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*")):
             yield path.name
+
+    def metrics(self) -> Mapping[str, float]:
+        return {}
 
     def _path(self, digest: str) -> Path:
         base.check(digest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import BinaryIO
 
 from oslo_config import cfg
@@ -36,6 +36,11 @@ class MemoryStore:
             raise errors.NotFound(f"there is no package {digest}")
         return io.BytesIO(data)
 
+    def has(self, digest: str) -> bool:
+        base.check(digest)
+        with self._lock:
+            return digest in self._kept
+
     def delete(self, digest: str) -> None:
         base.check(digest)
         with self._lock:
@@ -45,3 +50,6 @@ class MemoryStore:
         with self._lock:
             kept = sorted(self._kept)
         return iter(kept)
+
+    def metrics(self) -> Mapping[str, float]:
+        return {}

@@ -11,14 +11,32 @@ import pytest
 
 from funcflow import conf, errors, plugins
 from funcflow.buckets import base
+from funcflow.swift import service
+from tests import objects
 
 
-@pytest.fixture(params=["filesystem", "memory"])
+@pytest.fixture(params=["filesystem", "memory", "swift"])
 def buckets(request: pytest.FixtureRequest, tmp_path: Path) -> base.Buckets:
+    if request.param == "swift":
+        return in_swift(request, tmp_path)
     settings = conf.load(default={"data_dir": str(tmp_path)})
     made: base.Buckets = plugins.load("funcflow.buckets", request.param)(settings)
     assert isinstance(made, base.Buckets)
     return made
+
+
+def in_swift(request: pytest.FixtureRequest, tmp_path: Path) -> base.Buckets:
+    """With the rights of people of the projects."""
+    cloud, server = request.getfixturevalue("cloud"), request.getfixturevalue("swift")
+    people: dict[str, objects.Person] = {}
+
+    def login(project: str) -> service.Login:
+        if project not in people:
+            people[project] = objects.Person.make(cloud, server)
+        return service.connection(people[project].token, people[project].url)
+
+    made = plugins.load("funcflow.buckets", "swift")
+    return made(objects.settings(server, tmp_path), login)  # type: ignore[no-any-return]
 
 
 def read(buckets: base.Buckets, key: str, bucket: str = "b", project: str = "p") -> bytes:
@@ -140,3 +158,17 @@ def test_many_may_put_the_same_at_once(buckets: base.Buckets) -> None:
         assert set(pool.map(put, range(32))) == {1000}
     for key in keys(buckets):
         assert len(set(read(buckets, key))) == 1
+
+
+@pytest.mark.parametrize("key", [".", "..", "../other/k", "a/../../b/k", "a/./b"])
+def test_keys_lead_nowhere_else(buckets: base.Buckets, key: str) -> None:
+    """Either it is refused, or it is a name like any other."""
+    buckets.put("p", "other", "k", [b"theirs"])
+    try:
+        buckets.put("p", "b", key, [b"mine"])
+    except errors.BadRequest:
+        with pytest.raises(errors.BadRequest):
+            buckets.open("p", "b", key)
+    else:
+        assert read(buckets, key) == b"mine"
+    assert read(buckets, "k", bucket="other") == b"theirs"

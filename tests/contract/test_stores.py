@@ -10,12 +10,16 @@ from pathlib import Path
 import pytest
 
 from funcflow import conf, errors, plugins
-from funcflow.stores import base
+from funcflow.stores import base, metrics
+from tests import objects
 
 
-@pytest.fixture(params=["filesystem", "memory"])
+@pytest.fixture(params=["filesystem", "memory", "swift"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> base.Store:
-    settings = conf.load(default={"data_dir": str(tmp_path)})
+    if request.param == "swift":
+        settings = objects.settings(request.getfixturevalue("swift"), tmp_path)
+    else:
+        settings = conf.load(default={"data_dir": str(tmp_path)})
     made: base.Store = plugins.load("funcflow.stores", request.param)(settings)
     assert isinstance(made, base.Store)
     return made
@@ -57,8 +61,10 @@ def test_what_is_deleted_is_gone(store: base.Store) -> None:
     other = store.put([b"y"])
     store.delete(digest)
     store.delete(digest)
+    assert not store.has(digest)
     with pytest.raises(errors.NotFound):
         store.open(digest)
+    assert store.has(other)
     assert list(store.digests()) == [other]
 
 
@@ -71,10 +77,9 @@ def test_an_open_file_outlives_its_deletion(store: base.Store) -> None:
 
 @pytest.mark.parametrize("digest", ["", "x", "../../etc/passwd", "A" * 64, "0" * 63 + "\n"])
 def test_what_is_no_digest_is_not_found(store: base.Store, digest: str) -> None:
-    with pytest.raises(errors.NotFound):
-        store.open(digest)
-    with pytest.raises(errors.NotFound):
-        store.delete(digest)
+    for ask in (store.open, store.has, store.delete):
+        with pytest.raises(errors.NotFound):
+            ask(digest)
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(store: base.Store) -> None:
@@ -85,3 +90,8 @@ def test_an_upload_that_breaks_off_leaves_nothing(store: base.Store) -> None:
     with pytest.raises(ConnectionError):
         store.put(broken())
     assert list(store.digests()) == []
+
+
+def test_what_it_counts_has_names_that_are_shown(store: base.Store) -> None:
+    store.put([b"x"])
+    assert {f"funcflow_store_{name}" for name in store.metrics()} <= metrics.KNOWN.keys()

@@ -1,0 +1,127 @@
+"""Where a function's code may come from: a package, a source text, an image, an object of Swift.
+
+Used by :mod:`funcflow.deploy`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fnmatch
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from oslo_config import cfg
+
+from funcflow import errors, models
+
+if TYPE_CHECKING:
+    from funcflow.deploy import Wish
+    from funcflow.swift.objects import Objects
+
+_SOURCES = ("package", "source", "swift", "image")
+#: A name as registries have it: host and path, tag, digest.
+_IMAGE = re.compile(
+    r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
+    r"(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+    re.ASCII,
+)
+
+
+class Origins:
+    """What this installation allows."""
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        """
+        :raises errors.ConfigError: ``[swift]`` is wrong
+        """
+        self._images: list[str] = conf.api.image_functions
+        self._limit: int = conf.api.max_package
+        self._objects = _objects(conf)
+
+    def check(self, wish: Wish) -> None:
+        """What is wished is of code that can be had.
+
+        :raises errors.BadRequest: it cannot be had, or is two things at once
+        :raises errors.Forbidden: an image that the operator does not let run
+        """
+        if not isinstance(wish.code, Mapping):
+            return
+        source = wish.code.get("source")
+        if source not in _SOURCES:
+            raise errors.BadRequest(
+                "Invalid code source specified, available sources: "
+                f"{', '.join(_SOURCES)} (not {source!r})",
+                code="bad_code_source",
+            )
+        if source == "image":
+            self._check_image(wish, wish.code.get("image"))
+        if source == "swift" and (wish.package is not None or wish.source is not None):
+            raise errors.BadRequest("code is an object or a package, not both", code="bad_object")
+
+    @contextlib.contextmanager
+    def brought(
+        self, asker: models.RequestContext, wish: Wish, old: Mapping[str, Any]
+    ) -> Iterator[Wish]:
+        """The wish, with the package that it names in Swift, which is closed afterwards.
+
+        :param old: the function's code until now; a wish that names no object means the same one
+        :raises errors.FuncflowError: see :meth:`funcflow.swift.objects.Objects.fetch`
+        """
+        if not isinstance(wish.code, Mapping) or wish.code.get("source") != "swift":
+            yield wish
+            return
+        if self._objects is None:
+            raise errors.BadRequest(
+                "functions from swift cannot be run here",
+                code="unsupported_code_source",
+                hint="Send the code as a package.",
+            )
+        wanted = wish.code.get("swift")
+        if wanted is None:
+            known = dict(old.get("swift") or {})
+            known.pop("etag", None)
+            wanted = known
+        if not isinstance(wanted, Mapping):
+            raise errors.BadRequest("code.swift must be an object", code="bad_object")
+        file, found = self._objects.fetch(asker, wanted, self._limit)
+        with file:
+            yield dataclasses.replace(wish, package=file, code={**wish.code, "swift": found})
+
+    def _check_image(self, wish: Wish, image: object) -> None:
+        """Only images that the operator lets run, and nothing beside them."""
+        if not self._images:
+            raise errors.BadRequest(
+                "functions from image cannot be run here",
+                code="unsupported_code_source",
+                hint="Send the code as a package.",
+            )
+        if not isinstance(image, str) or len(image) > 255 or not _IMAGE.fullmatch(image):
+            raise errors.BadRequest("code.image is not the name of an image", code="bad_image")
+        if not any(fnmatch.fnmatchcase(image, pattern) for pattern in self._images):
+            raise errors.Forbidden(
+                f"functions may not be made of the image {image}",
+                code="image_refused",
+                hint=f"Images that may be used: {', '.join(self._images)}",
+            )
+        if wish.package is not None or wish.source is not None:
+            raise errors.BadRequest("code is an image or a package, not both", code="bad_image")
+        if isinstance(wish.runtime, str):
+            raise errors.BadRequest("an image brings its own runtime", code="bad_image")
+
+
+def code_of(wished: object, md5sum: str) -> dict[str, Any]:
+    """What a revision says of code that came as a zip."""
+    if isinstance(wished, Mapping) and wished.get("source") == "swift":
+        return {"source": "swift", "swift": dict(wished["swift"]), "md5sum": md5sum}
+    return {"source": "package", "md5sum": md5sum}
+
+
+def _objects(conf: cfg.ConfigOpts) -> Objects | None:
+    """None: nobody said where Swift is, or its client is not installed."""
+    try:
+        from funcflow.swift import objects, service
+    except ImportError:
+        return None
+    return objects.Objects(conf) if service.configured(conf) else None
