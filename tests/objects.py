@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,16 @@ def settings(
     file.write_text(section(server, url, container))
     quick = {"retries": 2, "read_timeout": 5.0, **options}
     return config.load([file], default={"data_dir": str(folder)}, swift=quick)
+
+
+@contextlib.contextmanager
+def down(server: swift.Server) -> Iterator[None]:
+    """Within the block nobody reaches it."""
+    server.proxy.kill()
+    try:
+        yield
+    finally:
+        server.proxy.start()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -45,15 +45,15 @@ class Objects:
         :raises errors.Unavailable: Swift or Keystone is away
         """
         container, name = _name(wanted, "container"), _name(wanted, "object")
-        if asker.token is None:
-            raise unsupported("without a token of Keystone")
+        if asker.token is None or not asker.project_id:
+            raise unsupported("without a token of a project")
         login = self._service.of_token(asker.token, asker.project_id)
         account = Account(login, self._patience)
         file = cast(BinaryIO, tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115
         try:
             with Reader(account, container, name) as reader:
                 etag = reader.etag.strip('"')
-                if wanted.get("etag") not in (None, etag):
+                if str(wanted.get("etag") or etag).strip('"') != etag:
                     raise faults.Changed(f"object {container}/{name} has the ETag {etag}")
                 _copy(reader, file, limit)
             file.seek(0)

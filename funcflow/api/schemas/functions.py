@@ -21,6 +21,15 @@ CODE = {
         "source": common.STRING,
         "md5sum": common.MAYBE_STRING,
         "image": common.STRING,
+        "swift": {
+            "type": "object",
+            "description": "The object that the package was read from.",
+            "properties": {
+                "container": common.STRING,
+                "object": common.STRING,
+                "etag": common.STRING,
+            },
+        },
     },
     "required": ["source"],
 }
@@ -95,9 +104,22 @@ FIELDS: dict[str, Any] = {
     "code": {
         "type": "object",
         "properties": {
-            "source": {"type": "string", "description": "package (with a file), source or image"},
+            "source": {
+                "type": "string",
+                "description": "package (with a file), source, swift or image",
+            },
             "md5sum": {"type": ["string", "null"], "description": "MD5 of the package"},
             "image": {"type": "string", "description": "name of a container image"},
+            "swift": {
+                "type": ["object", "null"],
+                "description": "The object of your project to read the package from; without it "
+                "the one that it was read from before.",
+                "properties": {
+                    "container": {"type": "string"},
+                    "object": {"type": "string"},
+                    "etag": {"type": "string", "description": "refuse it with any other ETag"},
+                },
+            },
         },
         "required": ["source"],
     },

@@ -59,8 +59,8 @@ class Show(base.ShowRef):
 class Create(base.ShowOne):
     """Deploy a function.
 
-    The code is a source file, a folder, a zip or a container image. Runtime and entry
-    follow from the file's name and contents unless they are given.
+    The code is a source file, a folder, a zip, a zip in Swift or a container image. Runtime and
+    entry follow from the file's name and contents unless they are given.
     """
 
     layout = columns.FUNCTION
@@ -68,6 +68,7 @@ class Create(base.ShowOne):
         "funcflow function create hello --runtime python3 --file hello.py --entry hello.main\n"
         "funcflow function create thumbs --file ./thumbs --memory 256M --timeout 30 "
         "--environment SIZE=200\n"
+        "funcflow function create report --container code --object report.zip --runtime python3\n"
         "funcflow function create ocr --image registry.example.org/ocr:3 --memory 1G"
     )
 
@@ -86,6 +87,14 @@ class Create(base.ShowOne):
             )
         if args.image is not None:
             return self.client.functions.create({"name": args.name, **_of_image(args)})
+        if args.container is not None:
+            fields = {"name": args.name, **_of_object(args), **_given(args)}
+            if args.runtime is None:
+                raise faults.ClientError(
+                    "an object in Swift does not say which runtime it is for",
+                    hint="Add --runtime.",
+                )
+            return self.client.functions.create({**fields, "runtime_id": args.runtime})
         runtime = args.runtime or uploads.default_runtime(args.file)
         if runtime is None:
             raise faults.ClientError(
@@ -104,7 +113,10 @@ class Update(base.ShowOne):
     """
 
     layout = columns.FUNCTION
-    example = "funcflow function update hello --file hello.py --timeout 10"
+    example = (
+        "funcflow function update hello --file hello.py --timeout 10\n"
+        "funcflow function update report --refresh"
+    )
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
@@ -125,6 +137,11 @@ class Update(base.ShowOne):
             if "environment" in fields:  # PUT replaces all of it
                 fields["environment"] = now["environment"] | fields["environment"]
             return self.client.functions.replace(now["id"], fields)
+        if args.container is not None or args.refresh:
+            now = self.client.functions.get(args.ref)
+            if "environment" in fields:  # PUT replaces all of it
+                fields["environment"] = now["environment"] | fields["environment"]
+            return self.client.functions.replace(now["id"], fields | _of_object(args))
         if args.file is not None:
             return self._replace(args, fields)
         if not fields:
@@ -211,6 +228,12 @@ def _add_options(parser: argparse.ArgumentParser, *, file_required: bool) -> Non
         help="a source file, a folder, or a zip",
     )
     origin.add_argument("--image", metavar="NAME", help="a container image instead of code")
+    origin.add_argument("--container", help="Swift container of your project that has the zip")
+    if not file_required:
+        origin.add_argument(
+            "--refresh", action="store_true", help="read the object in Swift anew, as it is now"
+        )
+    code.add_argument("--object", help="name of the zip in --container")
     code.add_argument("--runtime", help="id or name; default: by the source's file name")
     code.add_argument("--entry", metavar="MODULE.FUNCTION", help="what to call")
     run = parser.add_argument_group("how it runs")
@@ -248,6 +271,16 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
     if "environment" in fields:
         fields["environment"] = dict(fields["environment"])
     return fields
+
+
+def _of_object(args: argparse.Namespace) -> dict[str, Any]:
+    """The code as an object in Swift; none named: the one it is of already."""
+    if args.container is None:
+        return {"code": {"source": "swift"}}
+    if args.object is None:
+        raise faults.ClientError("--container needs --object", hint="Name the zip in it.")
+    named = {"container": args.container, "object": args.object}
+    return {"code": {"source": "swift", "swift": named}}
 
 
 def _of_image(args: argparse.Namespace) -> dict[str, Any]:
