@@ -6,6 +6,8 @@ How to log in and where Swift is are keystoneauth's own options in the same sect
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from oslo_config import cfg
 
 MIB = 1024 * 1024
@@ -42,3 +44,19 @@ OPTIONS = [
     cfg.StrOpt("cache", help="Copies of what was fetched. Default: data_dir/swift-cache."),
     cfg.IntOpt("cache_size", default=1024 * MIB, min=0, help="Bytes of these copies."),
 ]
+
+#: Of keystoneauth's options those of which one at least is needed.
+_LOGIN = ("auth_type", "auth_section", "endpoint_override")
+
+
+def wanted(conf: cfg.ConfigOpts) -> bool:
+    """Whether the configuration files say how to reach Swift.
+
+    Looked up in the files, because keystoneauth, which has these options, takes long to load.
+    """
+    folders = [Path(folder) for folder in conf.default_config_dirs]
+    files = [path for folder in folders for path in sorted(folder.glob("*.conf"))]
+    sections: dict[str, dict[str, list[str]]] = {}
+    for file in (*conf.default_config_files, *files):
+        cfg.ConfigParser(str(file), sections).parse()
+    return any(name in sections.get("swift", {}) for name in _LOGIN)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from oslo_config import cfg
 
-from funcflow import errors, models
+from funcflow import errors, models, options_swift
 
 if TYPE_CHECKING:
     from funcflow.deploy import Wish
@@ -119,9 +119,16 @@ def code_of(wished: object, md5sum: str) -> dict[str, Any]:
 
 
 def _objects(conf: cfg.ConfigOpts) -> Objects | None:
-    """None: nobody said where Swift is, or its client is not installed."""
-    try:
-        from funcflow.swift import objects, service
-    except ImportError:
+    """None: nobody said where Swift is.
+
+    :raises errors.ConfigError: ``[swift]`` is wrong, or its client is not installed
+    """
+    if not options_swift.wanted(conf):
         return None
-    return objects.Objects(conf) if service.configured(conf) else None
+    try:
+        from funcflow.swift import objects
+    except ImportError as exc:
+        raise errors.ConfigError(
+            f"[swift] needs more than is installed: {exc}", hint="pip install 'funcflow[swift]'"
+        ) from exc
+    return objects.Objects(conf)

@@ -11,7 +11,7 @@ from typing import Protocol
 from oslo_config import cfg
 
 from funcflow import conf as config
-from funcflow import errors, plugins
+from funcflow import errors, options_swift, plugins
 from funcflow.auth import base as auth_base
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
@@ -80,18 +80,9 @@ def board(conf: cfg.ConfigOpts) -> board_base.Board:
 
 
 def store(conf: cfg.ConfigOpts) -> store_base.Store:
-    driver = conf.store.driver or ("swift" if _has_swift(conf) else "filesystem")
+    driver = conf.store.driver or ("swift" if options_swift.wanted(conf) else "filesystem")
     made: store_base.Store = plugins.load("funcflow.stores", driver)(conf)
     return made
-
-
-def _has_swift(conf: cfg.ConfigOpts) -> bool:
-    """Whether [swift] says how to log in."""
-    try:
-        from funcflow.swift import service
-    except ImportError:  # What it needs is an extra.
-        return False
-    return service.configured(conf)
 
 
 def sandbox(conf: cfg.ConfigOpts) -> sandbox_base.Sandbox:

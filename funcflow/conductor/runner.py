@@ -24,7 +24,7 @@ from taskflow_flows import invoke, plan
 LOG = logging.getLogger(__name__)
 
 #: Faults of the place, not of the work: before the work began they cost no attempt.
-FREE = frozenset({"no_capacity", "unavailable", "worker_gone"})
+FREE = frozenset({"no_capacity", "unavailable", "swift_unavailable", "worker_gone"})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

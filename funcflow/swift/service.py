@@ -41,13 +41,6 @@ def connection(token: str, endpoint: str) -> Login:
     return Login(lambda: endpoint, lambda: token)
 
 
-def configured(conf: cfg.ConfigOpts) -> bool:
-    """Whether ``[swift]`` says how to log in, or where Swift is."""
-    _register(conf)
-    section = conf[GROUP]
-    return bool(section.auth_type or section.auth_section or section.endpoint_override)
-
-
 class Service:
     """Any thread may ask. Keystone is not spoken to before it is needed."""
 
@@ -55,8 +48,7 @@ class Service:
         """
         :raises errors.ConfigError: ``[swift]`` is wrong
         """
-        if not configured(conf):
-            raise _wrong("it has neither credentials nor endpoint_override")
+        _register(conf)
         self._override: str | None = conf[GROUP].endpoint_override
         try:
             self._auth = loading.load_auth_from_conf_options(conf, GROUP)
@@ -92,6 +84,8 @@ class Service:
         """
         if self._override:
             return self._override % {"project_id": project_id, "tenant_id": project_id}
+        if self._auth is None:
+            raise _wrong("it has neither credentials nor endpoint_override")
         found = self._adapter.get_endpoint()
         if found is None:
             raise keystone_exceptions.EndpointNotFound("the catalog has no object store")

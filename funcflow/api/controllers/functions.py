@@ -74,12 +74,12 @@ class Functions:
 
     @operation(
         index, "POST", "functions.create", "Deploy a function", {201: schemas.FUNCTION},
-        body=schemas.FORM, errors=(404,),
+        body=schemas.FORM, errors=(404, 409),
         links=_LINKS,
     )  # fmt: skip
     def create(self, request: Request) -> webob.Response:
-        """A zip goes as the file ``package`` of a multipart form; a single module may go as the
-        field ``source`` of a JSON body."""
+        """A zip goes as the file ``package`` of a multipart form, or is read from Swift with your
+        token; a single module may go as the field ``source`` of a JSON body."""
         with request.body as form:
             wish = deploy.Wish(**_wished(form.fields), package=form.file)
             made = self._deployer.create(request.asker, wish)
@@ -122,7 +122,8 @@ class Function:
         {200: schemas.FUNCTION}, body=schemas.FORM, errors=(404, 409),
     )  # fmt: skip
     def replace(self, request: Request) -> webob.Response:
-        """What is not given stays as it is."""
+        """What is not given stays as it is. With ``{"source": "swift"}`` as ``code`` the object
+        that the package came from is read anew."""
         with request.body as form:
             wish = deploy.Wish(**_wished(form.fields), package=form.file)
             return self._change(request, wish)

@@ -1,0 +1,260 @@
+"""Functions whose code is in Swift: read with the caller's own token, pinned by digest."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from funcflow.cmd import up
+from tests import objects, openstack
+from tests.waiting import until
+from tools.services import identities, swift
+
+LIMIT = 100_000
+_MORE = "max_package = 100000\n"
+
+
+def zipped(text: str, name: str = "main.py") -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(name), text)
+    return out.getvalue()
+
+
+def package(answer: object) -> bytes:
+    return zipped(f"def main():\n    return {answer!r}\n")
+
+
+@pytest.fixture(scope="module")
+def running(
+    cloud: identities.Cloud, swift: swift.Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[up.Server]:
+    """A funcflow that keeps its packages in Swift, because it knows one."""
+    folder = tmp_path_factory.mktemp("swift")
+    more = objects.section(swift) + f"retries = 1\nread_timeout = 5\n[api]\n{_MORE}"
+    with openstack.server(cloud, more=more, folder=folder) as made:
+        yield made
+
+
+@pytest.fixture
+def ann(cloud: identities.Cloud, swift: swift.Server) -> objects.Person:
+    made = objects.Person.make(cloud, swift)
+    made.put("code")
+    return made
+
+
+def place(name: str, container: str = "code", **more: str) -> dict[str, Any]:
+    return {"source": "swift", "swift": {"container": container, "object": name}, **more}
+
+
+def create(api: openstack.As, code: dict[str, Any], **fields: Any) -> Any:
+    body = {"runtime_id": "python3", "code": code, "entry": "main.main", "timeout": 30, **fields}
+    answer = api("POST", "/v1/functions", body)
+    assert answer.status == 201, answer.body
+    return answer.json
+
+
+def output(api: openstack.As, function_id: str) -> Any:
+    execution = api.run(function_id, sync=True)
+    assert execution["status"] == "success", execution
+    return json.loads(execution["result"])["output"]
+
+
+def test_the_code_is_pinned_and_read_anew_on_demand(
+    running: up.Server, ann: objects.Person
+) -> None:
+    api = openstack.As(running.url, ann.token)
+    ann.put("code/f.zip", package("first"))
+    made = create(api, place("f.zip"))
+    md5sum = hashlib.md5(package("first")).hexdigest()
+    assert made["code"] == {
+        "source": "swift",
+        "swift": {"container": "code", "object": "f.zip", "etag": md5sum},
+        "md5sum": md5sum,
+    }
+    assert made["digest"] == hashlib.sha256(package("first")).hexdigest()
+    assert output(api, made["id"]) == "first"
+    path = f"/v1/functions/{made['id']}"
+
+    ann.put("code/f.zip", package("second"))
+    assert output(api, made["id"]) == "first", "what runs is what was there at create"
+    same = api("PUT", path, {"description": "changed"}).json
+    assert same["digest"] == made["digest"]
+
+    anew = api("PUT", path, {"code": {"source": "swift"}}).json
+    assert (anew["revision"], anew["digest"] != made["digest"]) == (made["revision"] + 1, True)
+    assert output(api, made["id"]) == "second"
+    again = api("PUT", path, {"code": {"source": "swift"}}).json
+    assert again["revision"] == anew["revision"], "nothing changed"
+
+    ann.delete("code/f.zip")
+    assert api("PUT", path, {"code": {"source": "swift"}}).code == "object_not_found"
+    assert output(api, made["id"]) == "second"
+    assert api("GET", f"{path}?download=true").body == package("second")
+
+
+def test_qinlings_form_says_it_as_well(running: up.Server, ann: objects.Person) -> None:
+    """As its client sends it: every value is text."""
+    api = openstack.As(running.url, ann.token)
+    ann.put("code/f.zip", package(1))
+    code = json.dumps(place("f.zip"))
+    runtime = api("GET", "/v1/runtimes?name=python3").json["runtimes"][0]["id"]
+    made = api.upload(
+        "POST", "/v1/functions", code=code, runtime_id=runtime, entry="main.main", timeout="30"
+    )
+    assert made.status == 201, made.body
+    assert made.json["code"]["swift"]["object"] == "f.zip"
+
+
+def test_what_cannot_be_read_is_told_and_makes_nothing(
+    running: up.Server, cloud: identities.Cloud, swift: swift.Server, ann: objects.Person
+) -> None:
+    api = openstack.As(running.url, ann.token)
+    good = package("good")
+    ann.put("code/good.zip", good)
+    ann.put("code/text", b"no zip")
+    ann.put("code/large.zip", os.urandom(LIMIT + 1))
+    reader = cloud.user(f"{ann.user.name}-reader")
+    cloud.grant(reader, "reader", "manager", project=ann.project)
+    cases = [
+        (place("none.zip"), 400, "object_not_found"),
+        (place("f.zip", "nowhere"), 400, "object_not_found"),
+        (place("text"), 400, "bad_package"),
+        (place("large.zip"), 413, "too_large"),
+        (place("good.zip", md5sum="0" * 32), 400, "md5_mismatch"),
+        ({"source": "swift"}, 400, "bad_object"),
+        ({"source": "swift", "swift": {"container": "code"}}, 400, "bad_object"),
+        ({"source": "swift", "swift": {"container": "code", "object": 7}}, 400, "invalid_field"),
+        (place("../code/good.zip"), 400, "bad_object"),
+        (place("good.zip", "code/.."), 400, "bad_object"),
+        ({**place("good.zip"), "swift": {**place("good.zip")["swift"], "etag": "x"}}, 409,
+         "object_changed"),
+    ]  # fmt: skip
+    for code, status, error in cases:
+        body = {"runtime_id": "python3", "code": code}
+        answer = api("POST", "/v1/functions", body)
+        assert (answer.status, answer.code) == (status, error), (code, answer.body)
+    assert api("GET", "/v1/functions").json["functions"] == []
+    etag = hashlib.md5(good).hexdigest()
+    exact = {**place("good.zip"), "swift": {**place("good.zip")["swift"], "etag": etag}}
+    assert create(api, exact)["code"]["md5sum"] == etag
+
+
+def test_only_who_may_read_the_object_may_make_a_function_of_it(
+    running: up.Server, cloud: identities.Cloud, swift: swift.Server, ann: objects.Person
+) -> None:
+    """Containers are those of the caller's project, and Swift asks who the caller is."""
+    ann.put("code/f.zip", package("secret"))
+    bob = objects.Person.make(cloud, swift)
+    other = openstack.As(running.url, bob.token)
+    body = {"runtime_id": "python3", "code": place("f.zip")}
+    assert other("POST", "/v1/functions", body).code == "object_not_found"
+
+    # A role that may deploy, and is nobody to Swift.
+    weak = cloud.user(f"{ann.user.name}-weak")
+    cloud.grant(weak, "manager", project=ann.project)
+    cloud.revoke(weak, "manager", ann.project)
+    cloud.grant(weak, "reader", project=ann.project)
+    token = cloud.token(weak, project_id=ann.project)
+    refused = openstack.As(running.url, token)("POST", "/v1/functions", body)
+    assert (refused.status, refused.code) == (403, "policy_denied")
+
+
+def test_no_token_stays_anywhere(running: up.Server, ann: objects.Person, tmp_path: Path) -> None:
+    """Not in a log at debug level, nor in what is kept."""
+    handler = logging.FileHandler(tmp_path / "log")
+    root = logging.getLogger()
+    before = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    try:
+        api = openstack.As(running.url, ann.token)
+        ann.put("code/f.zip", package(1))
+        (tmp_path / "log").write_text("")
+        create(api, place("f.zip"))
+        api("POST", "/v1/functions", {"runtime_id": "python3", "code": place("none")})
+    finally:
+        root.setLevel(before)
+        root.removeHandler(handler)
+        handler.close()
+    log = (tmp_path / "log").read_text()
+    assert "X-Auth-Token" in log, "it was logged at all"
+    assert ann.token not in log
+    assert ann.token[:12] not in log.replace("{SHA256}", "")
+    data = Path(running._conf.data_dir)
+    kept = [path for path in data.rglob("*") if path.is_file() and "cache" not in path.parts]
+    assert kept
+    assert [path for path in kept if ann.token.encode() in path.read_bytes()] == []
+
+
+def failures(api: openstack.As) -> float:
+    found = re.search(r"^funcflow_store_failures_total (\S+)", api("GET", "/metrics").text, re.M)
+    assert found is not None
+    return float(found[1])
+
+
+def test_swift_being_away_loses_nothing(
+    running: up.Server, swift: swift.Server, ann: objects.Person
+) -> None:
+    """What is on this machine runs on; what is not waits, and runs when Swift is back."""
+    api = openstack.As(running.url, ann.token)
+    here, there = (api.function(f"def main():\n    return {n}\n", timeout=30) for n in (1, 2))
+    assert output(api, here["id"]) == 1
+    with objects.down(swift):
+        assert output(api, here["id"]) == 1
+        refused = api("POST", "/v1/functions", {"runtime": "python3", "source": "x = 1"})
+        assert (refused.status, refused.code) == (503, "swift_unavailable")
+        asked = api.run(there["id"], sync=False)
+        path = f"/v1/executions/{asked['id']}"
+        # More often than an execution is tried that fails by itself.
+        until(lambda: failures(api) > 6, timeout=30, what="several attempts")
+        assert api("GET", path).json["status"] == "running"
+    until(lambda: api("GET", path).json["status"] != "running", timeout=60, what="the end")
+    done = api("GET", path).json
+    assert (done["status"], done["attempts"]) == ("success", 1), "waiting cost no attempt"
+
+
+def test_our_command_makes_and_refreshes(
+    running: up.Server, cloud: identities.Cloud, ann: objects.Person
+) -> None:
+    ann.put("code/f.zip", package("first"))
+    cloud.service("funcflow", "function-engine", running.url)
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+    environment = {
+        **plain,
+        "OS_AUTH_URL": cloud.auth_url,
+        "OS_USERNAME": ann.user.name,
+        "OS_PASSWORD": ann.user.password,
+        "OS_USER_DOMAIN_ID": "default",
+        "OS_PROJECT_ID": ann.project,
+        "PYTHONWARNINGS": "ignore",
+    }
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "funcflow.cli.main", *words],
+            env=environment, capture_output=True, text=True, timeout=100,
+        )  # fmt: skip
+
+    named = ("--container", "code", "--object", "f.zip")
+    done = run("function", "create", "report", *named, "--runtime", "python3", "-f", "json")
+    assert done.returncode == 0, done.stderr
+    ann.put("code/f.zip", package("second"))
+    done = run("function", "update", "report", "--refresh", "-f", "json")
+    assert done.returncode == 0, done.stderr
+    digest = json.loads(done.stdout)["digest"]
+    assert digest == hashlib.sha256(package("second")).hexdigest()
+    wrong = run("function", "update", "report", "--container", "code")
+    assert (wrong.returncode, "--object" in wrong.stderr) == (1, True)
