@@ -173,7 +173,7 @@ class Deployer:
             self._check_code(connection, made.project_id, limits)
 
         self._database.transact(write)
-        self._keep(upload)
+        self._keep(upload, made.project_id)
         return made
 
     def update(
@@ -214,7 +214,7 @@ class Deployer:
             return made
 
         changed = self._database.transact(write)
-        self._keep(upload)
+        self._keep(upload, changed.project_id)
         return changed
 
     def _check_code(self, connection: Any, project_id: str, limits: quotas.Limits) -> None:
@@ -278,7 +278,7 @@ class Deployer:
         info = packages.inspect(package, self._package_limits)
         if promised and promised != info.md5:
             raise errors.BadRequest("Package md5 mismatch.", code="md5_mismatch")
-        digest = self._store.put(_chunks(package))
+        digest = self._store.put(_chunks(package), old.project_id)
         code = origins.code_of(wish.code, info.md5)
         return _Upload(code, digest, package.seek(0, 2), lambda: _chunks(package))
 
@@ -290,15 +290,15 @@ class Deployer:
                 runtime = runtimes.get(connection, old.runtime_id, None)
         data = packages.from_source(source, runtime.language if runtime else "", entry)
         md5sum = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        digest = self._store.put([data])
+        digest = self._store.put([data], old.project_id)
         return _Upload({"source": "source", "md5sum": md5sum}, digest, len(data), lambda: [data])
 
-    def _keep(self, upload: _Upload | None) -> None:
+    def _keep(self, upload: _Upload | None, project_id: str) -> None:
         """Store the package again if it was collected as garbage before a row pointed to it."""
         if upload is None or upload.digest is None:
             return
         if not self._store.has(upload.digest):
-            self._store.put(upload.chunks())
+            self._store.put(upload.chunks(), project_id)
 
 
 def _merged(

@@ -19,6 +19,12 @@ OPTIONS = [
         help="Container of packages and large payloads, in the account of the service's project. "
         "Segments of large ones are in another one, named with -segments after it.",
     ),
+    cfg.BoolOpt(
+        "per_project",
+        default=False,
+        help="Keep packages in a container of the project that deployed them, named with its id "
+        "after that name; the one container has links to them then.",
+    ),
     cfg.IntOpt(
         "segment_size",
         default=32 * MIB,

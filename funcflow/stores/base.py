@@ -36,9 +36,10 @@ def damaged(digest: str) -> errors.Unavailable:
 class Store(Protocol):
     """Content-addressed: the same bytes have one digest (sha256, hexadecimal)."""
 
-    def put(self, chunks: Iterable[bytes]) -> str:
+    def put(self, chunks: Iterable[bytes], project_id: str | None = None) -> str:
         """Keep the bytes durably and return their digest. Putting twice is harmless.
 
+        :param project_id: whose they are, for stores that keep account; None: the service's
         :raises funcflow.errors.Unavailable: disk full, service away; nothing half-written stays
         """
 

@@ -34,7 +34,7 @@ class FilesystemStore:
         self._incoming.mkdir(mode=0o700, exist_ok=True)
         self._sweep()
 
-    def put(self, chunks: Iterable[bytes]) -> str:
+    def put(self, chunks: Iterable[bytes], project_id: str | None = None) -> str:
         digest = hashlib.sha256()
         with self._temporary() as (path, file):
             for chunk in chunks:

@@ -21,7 +21,7 @@ class MemoryStore:
         self._lock = threading.Lock()
         self._kept: dict[str, bytes] = {}
 
-    def put(self, chunks: Iterable[bytes]) -> str:
+    def put(self, chunks: Iterable[bytes], project_id: str | None = None) -> str:
         data = b"".join(chunks)
         digest = hashlib.sha256(data).hexdigest()
         with self._lock:

@@ -1,4 +1,5 @@
-"""The store in Swift: one object per digest in a container of the service's project.
+"""The store in Swift: one object per digest in a container of the service's project; or, as
+configured, in containers of the projects that stored it, with links in the one.
 
 Several processes and hosts share it. What was fetched is compared with its digest and kept on
 this machine's disk, so that it is there while Swift is not. Packages larger than a segment are
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import hashlib
+import io
 import json
 import re
 import tempfile
@@ -26,6 +28,7 @@ from funcflow import conf as config
 from funcflow import errors
 from funcflow.stores import base
 from funcflow.stores.kept import Kept
+from funcflow.stores.spool import IN_MEMORY, Spool
 from funcflow.swift import faults
 from funcflow.swift.account import Account, Patience
 from funcflow.swift.reader import Reader
@@ -35,11 +38,13 @@ from funcflow.swift.service import Service
 _SETTLING = (0.1, 0.3)
 #: Seconds after which segments that no object has are taken for a dead upload's.
 _LEFT_OVER = 3600.0
-_IN_MEMORY = 1024 * 1024
 _PIECE = 256 * 1024
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 #: Says which upload's segments the object has.
 _UPLOAD = "x-object-meta-funcflow-upload"
+_SEGMENTS = "-segments"
+#: An id as Keystone makes them: other containers may be another installation's.
+_PROJECT = re.compile(r"[0-9a-f]{32}")
 
 
 class SwiftStore:
@@ -52,20 +57,25 @@ class SwiftStore:
         own = conf.swift
         self._account = Account(Service(conf).own(), Patience.of(conf))
         self._container: str = own.container
-        self._segments = f"{own.container}-segments"
+        self._per_project: bool = own.per_project
         self._segment_size: int = own.segment_size
         self._kept = Kept(config.sub_dir(conf, own.cache, "swift-cache"), own.cache_size)
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
 
-    def put(self, chunks: Iterable[bytes]) -> str:
-        with _Spool(chunks, self._segment_size) as spool, _ours():
+    def put(self, chunks: Iterable[bytes], project_id: str | None = None) -> str:
+        place = self._container
+        if self._per_project and project_id and _PROJECT.fullmatch(project_id):
+            place = f"{self._container}-{project_id}"
+        with Spool(chunks, self._segment_size) as spool, _ours():
             try:
-                self._put(spool)
+                self._put(spool, place)
             except faults.Missing:
-                self._account.create(self._container)
-                self._account.create(self._segments)
-                self._put(spool)
+                for container in {self._container, place, _segments(place)}:
+                    self._account.create(container)
+                self._put(spool, place)
+            if self._per_project:
+                self._link(spool.digest, place)
             self._count(puts=1, sent_bytes=spool.size)
             return spool.digest
 
@@ -93,14 +103,14 @@ class SwiftStore:
         base.check(digest)
         self._kept.drop(digest)
         with _ours():
-            headers = self._account.head(self._container, digest)
-            if headers is not None:
-                large = "x-static-large-object" in headers
-                query = "multipart-manifest=delete" if large else None
-                self._account.delete(self._container, digest, query=query)
+            place = self._place_of(digest)
+            if place is not None:
+                self._delete(place, digest)
+                if place != self._container:
+                    self._account.delete(self._container, digest)
 
     def digests(self) -> Iterator[str]:
-        """Afterwards segments that interrupted uploads left are removed."""
+        """Afterwards what interrupted uploads left is removed."""
         seen = set()
         with _ours(), contextlib.suppress(faults.Missing):
             for entry in self._account.list(self._container):
@@ -124,56 +134,100 @@ class SwiftStore:
 
     # -- writing ----------------------------------------------------------------------------
 
-    def _put(self, spool: _Spool) -> None:
+    def _put(self, spool: Spool, place: str) -> None:
         if len(spool.parts) > 1:
-            self._put_segments(spool)
+            self._put_segments(spool, place)
             return
         spool.file.seek(0)
         ((_, size, md5),) = spool.parts
-        self._account.put(self._container, spool.digest, spool.file, size, md5)
+        self._account.put(place, spool.digest, spool.file, size, md5)
 
-    def _put_segments(self, spool: _Spool) -> None:
+    def _put_segments(self, spool: Spool, place: str) -> None:
         """Each upload has segments of its own, so that uploads of the same do not meet."""
-        upload = uuid.uuid4().hex
+        upload, segments = uuid.uuid4().hex, _segments(place)
         manifest = []
         try:
             for number, (start, size, md5) in enumerate(spool.parts):
                 name = f"{spool.digest}/{upload}/{number:06}"
-                manifest.append(
-                    {"path": f"/{self._segments}/{name}", "etag": md5, "size_bytes": size}
-                )
+                manifest.append({"path": f"/{segments}/{name}", "etag": md5, "size_bytes": size})
                 spool.file.seek(start)
-                self._account.put(self._segments, name, spool.file, size, md5)
+                self._account.put(segments, name, spool.file, size, md5)
             body = json.dumps(manifest).encode()
-            with tempfile.SpooledTemporaryFile(_IN_MEMORY) as file:
+            with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
                 file.write(body)
                 file.seek(0)
                 self._account.put(
-                    self._container, spool.digest, cast(BinaryIO, file), len(body),
+                    place, spool.digest, cast(BinaryIO, file), len(body),
                     query="multipart-manifest=put", headers={_UPLOAD: upload},
                 )  # fmt: skip
         except BaseException:
             # If this fails too, `digests` finds them later.
             with contextlib.suppress(errors.FuncflowError):
-                self._remove([part["path"] for part in manifest])
+                for part in manifest:
+                    self._account.delete(segments, str(part["path"])[len(segments) + 2 :])
             raise
 
-    def _remove(self, paths: Iterable[object]) -> None:
-        for path in paths:
-            self._account.delete(self._segments, str(path).removeprefix(f"/{self._segments}/"))
+    # -- containers of projects ---------------------------------------------------------------
+
+    def _place_of(self, digest: str) -> str | None:
+        """The container that has the bytes; None: they are nowhere."""
+        headers = self._account.head(self._container, digest, query="symlink=get")
+        if headers is None:
+            return None
+        return headers.get("x-symlink-target", self._container).partition("/")[0]
+
+    def _link(self, digest: str, place: str) -> None:
+        """Let the digest be found in the one container; who had the bytes before has them no
+        more, because they are there once."""
+        before = self._place_of(digest)
+        if place != self._container:
+            target = {"X-Symlink-Target": f"{place}/{digest}"}
+            self._account.put(self._container, digest, io.BytesIO(), 0, headers=target)
+        if before not in (None, place, self._container):
+            self._delete(str(before), digest)
+
+    def _delete(self, place: str, digest: str) -> None:
+        headers = self._account.head(place, digest)
+        if headers is not None:
+            large = "x-static-large-object" in headers
+            query = "multipart-manifest=delete" if large else None
+            self._account.delete(place, digest, query=query)
+
+    # -- tidying --------------------------------------------------------------------------------
 
     def _sweep(self, kept: set[str]) -> None:
-        """Remove segments that no object has, unless their upload may still be going on."""
+        """Remove segments that no object has, and objects that no link leads to, unless their
+        upload may still be going on."""
         before = time.time() - _LEFT_OVER
+        for container in self._account.containers(f"{self._container}-"):
+            place = container.removesuffix(_SEGMENTS)
+            project = place.removeprefix(self._container).removeprefix("-")
+            if project and not _PROJECT.fullmatch(project):
+                continue
+            old = [
+                entry["name"]
+                for entry in self._account.list(container)
+                if _moment(entry["last_modified"]) < before
+            ]
+            if container != place:
+                self._sweep_segments(container, place, kept, old)
+                continue
+            for name in old:
+                if name not in kept or self._place_of(name) != container:
+                    self._delete(container, name)
+
+    def _sweep_segments(
+        self, container: str, place: str, kept: set[str], old: Iterable[str]
+    ) -> None:
         groups: dict[tuple[str, str], list[str]] = {}
-        for entry in self._account.list(self._segments):
-            digest, _, rest = entry["name"].partition("/")
-            if _moment(entry["last_modified"]) < before:
-                groups.setdefault((digest, rest.partition("/")[0]), []).append(entry["name"])
+        for name in old:
+            digest, _, rest = name.partition("/")
+            groups.setdefault((digest, rest.partition("/")[0]), []).append(name)
         for (digest, upload), names in groups.items():
-            headers = self._account.head(self._container, digest) if digest in kept else None
+            headers = self._account.head(place, digest) if digest in kept else None
             if headers is None or headers.get(_UPLOAD) != upload:
-                self._remove(names)
+                for name in names:
+                    self._account.delete(container, name)
 
     # -- reading ----------------------------------------------------------------------------
 
@@ -222,50 +276,9 @@ def _ours() -> Iterator[None]:
         raise faults.unavailable(exc.message) from exc
 
 
-class _Spool:
-    """What is to be stored, on disk if it is large, and what is to be known of it."""
-
-    def __init__(self, chunks: Iterable[bytes], segment_size: int) -> None:
-        """
-        :raises errors.Unavailable: the disk is full
-        """
-        #: (start, size, MD5) of each segment; one at least.
-        self.parts: list[tuple[int, int, str]] = []
-        self.size = 0
-        sha256, md5, start = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
-        self.file = cast(BinaryIO, tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115
-        try:
-            for chunk in chunks:
-                sha256.update(chunk)
-                _write(self.file, chunk)
-                rest = memoryview(chunk)
-                while rest:
-                    room = start + segment_size - self.size
-                    if not room:
-                        self.parts.append((start, segment_size, md5.hexdigest()))
-                        start, md5 = self.size, hashlib.md5(usedforsecurity=False)
-                        continue
-                    md5.update(rest[:room])
-                    self.size += len(rest[:room])
-                    rest = rest[room:]
-        except BaseException:
-            self.file.close()
-            raise
-        self.parts.append((start, self.size - start, md5.hexdigest()))
-        self.digest = sha256.hexdigest()
-
-    def __enter__(self) -> _Spool:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.file.close()
-
-
-def _write(file: BinaryIO, data: bytes) -> None:
-    try:
-        file.write(data)
-    except OSError as exc:
-        raise errors.Unavailable(f"the package cannot be stored: {exc.strerror}") from exc
+def _segments(place: str) -> str:
+    """The container of the segments of a container's objects."""
+    return f"{place}{_SEGMENTS}"
 
 
 def _write_all(file: BinaryIO, data: bytes) -> None:

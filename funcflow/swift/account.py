@@ -117,12 +117,13 @@ class Account:
 
         return self.call(f"object {container}/{name}", send)
 
-    def head(self, container: str, name: str) -> dict[str, str] | None:
+    def head(self, container: str, name: str, *, query: str | None = None) -> dict[str, str] | None:
         """The object's headers, in lower case; None: there is none."""
         check(container, name)
         try:
             return self.call(
-                f"object {container}/{name}", lambda it: dict(it.head_object(container, name))
+                f"object {container}/{name}",
+                lambda it: dict(it.head_object(container, name, query_string=query)),
             )
         except faults.Missing:
             return None
@@ -151,6 +152,13 @@ class Account:
         except faults.Missing:
             return False
         return True
+
+    def containers(self, prefix: str) -> list[str]:
+        """Names of containers that begin with it."""
+        found = self.call(
+            "the account", lambda it: it.get_account(prefix=prefix, full_listing=True)[1]
+        )
+        return [entry["name"] for entry in found]
 
     def list(self, container: str, prefix: str = "") -> Iterator[dict[str, Any]]:
         """{name, bytes, hash, last_modified} of each object, by name, page by page.

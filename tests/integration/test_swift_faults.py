@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -269,3 +270,41 @@ def test_containers_let_the_service_in_or_not(
     assert ann.get("data/out") == b"x"
     with pytest.raises(errors.Forbidden):
         buckets.open(bob.project, "data", "items")
+
+
+def test_projects_may_have_containers_of_their_own(
+    swift: swift.Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What two projects have is there once; whoever stored it last has it."""
+    first, second, main = "a" * 32, "b" * 32, tmp_path.name
+    options = {"container": main, "per_project": True, "segment_size": MIB}
+    store = SwiftStore(objects.settings(swift, tmp_path, **options))
+    account = store._account
+
+    def names(project: str) -> list[str]:
+        return [each["name"] for each in account.list(f"{main}-{project}")]
+
+    large = os.urandom(MIB + 5)
+    small, big = store.put([b"small"], first), store.put([large], first)
+    other = store.put([b"nobody's"])
+    assert names(first) == sorted([small, big])
+    assert read(store, small) == b"small"
+    assert read(store, big) == large
+    assert sorted(store.digests()) == sorted([small, big, other])
+
+    assert store.put([large], second) == big
+    assert (names(first), names(second)) == ([small], [big])
+    assert (
+        read(SwiftStore(objects.settings(swift, tmp_path, cache_size=0, **options)), big) == large
+    )
+
+    # What nothing leads to, of an upload that ended in between.
+    account.put(f"{main}-{first}", DIGEST, io.BytesIO(), 0)
+    monkeypatch.setattr(store_module, "_LEFT_OVER", -3600.0)
+    assert sorted(store.digests()) == sorted([small, big, other])
+    assert (names(first), names(second)) == ([small], [big])
+    for digest in (small, big, other):
+        store.delete(digest)
+        assert not store.has(digest)
+    assert list(store.digests()) == names(first) == names(second) == []
+    assert list(account.list(f"{main}-{second}-segments")) == []
