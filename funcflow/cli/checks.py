@@ -14,7 +14,7 @@ from typing import Literal
 from oslo_config import cfg
 
 from funcflow import conf as configuration_of
-from funcflow import errors, plugins
+from funcflow import errors, options_swift, plugins
 from funcflow.cli import faults
 from funcflow.cli.client import Client
 from funcflow.jobboards import base as board_base
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace, client: Client) -> Iterator[Check]:
         yield Check("configuration", "error", exc.message, exc.hint)
         return
     yield Check("configuration", "ok", ", ".join(args.config_file) or "defaults")
-    for check in (_database, _jobboard, _node, _sandbox):
+    for check in (_database, _jobboard, _swift, _node, _sandbox):
         yield from _guarded(check, conf)
     yield _server(client)
 
@@ -102,6 +102,24 @@ def _jobboard(conf: cfg.ConfigOpts) -> Iterator[Check]:
             yield Check("jobboard", "error", f"{driver} cannot be reached", advice)
     finally:
         board.stop()
+
+
+def _swift(conf: cfg.ConfigOpts) -> Iterator[Check]:
+    """Whether the service can log in and see its account."""
+    if not options_swift.wanted(conf):
+        return
+    from funcflow.swift import account, service
+
+    own = account.Account(service.Service(conf).own(), account.Patience.of(conf))
+    try:
+        found = own.containers(conf.swift.container)
+    finally:
+        own.close()
+    if conf.swift.container in found:
+        yield Check("swift", "ok", f"container {conf.swift.container}")
+    else:
+        advice = "The first package that is stored makes it."
+        yield Check("swift", "warn", f"no container {conf.swift.container} yet", advice)
 
 
 def _folder(conf: cfg.ConfigOpts) -> Path:
