@@ -125,11 +125,16 @@ class Deployer:
                 hint=_HOW,
             )
         self._check(wish)
+        with self._origins.brought(context, wish, {}) as brought:
+            return self._create(context, brought)
+
+    def _create(self, context: models.RequestContext, wish: Wish) -> models.Function:
         runtime = None
         if not _is_image(wish):
             if wish.runtime is KEEP:
                 raise _no_runtime()
             runtime = self._runtime(context, wish.runtime)
+        now = time.time()
         blank = models.Revision(
             function_id=ids.new(),
             number=1,
@@ -143,18 +148,8 @@ class Deployer:
                 timeout=self.default("timeout"),
                 concurrency=self.default("concurrency"),
             ),
-            created_at=time.time(),
+            created_at=now,
         )
-        with self._origins.brought(context, wish, {}) as brought:
-            return self._create(context, brought, blank, runtime)
-
-    def _create(
-        self,
-        context: models.RequestContext,
-        wish: Wish,
-        blank: models.Revision,
-        runtime: models.Runtime | None,
-    ) -> models.Function:
         upload = self._upload(wish, blank, runtime)
         if upload is None:
             raise errors.BadRequest("the code is missing", code="no_code", hint=_HOW)
@@ -164,7 +159,7 @@ class Deployer:
             description=_pick(wish.description, ""),
             project_id=context.project_id,
             revision=_merged(blank, wish, runtime, upload),
-            created_at=blank.created_at,
+            created_at=now,
         )
         limits = self._quotas.limits(context.project_id)
 
@@ -185,13 +180,13 @@ class Deployer:
         :raises errors.NotFound: no such runtime, or the function is gone
         """
         self._check(wish)
-        runtime = None if wish.runtime is KEEP else self._runtime(context, wish.runtime)
         with self._origins.brought(context, wish, current.revision.code) as brought:
-            return self._update(current, brought, runtime)
+            return self._update(context, current, brought)
 
     def _update(
-        self, current: models.Function, wish: Wish, runtime: models.Runtime | None
+        self, context: models.RequestContext, current: models.Function, wish: Wish
     ) -> models.Function:
+        runtime = None if wish.runtime is KEEP else self._runtime(context, wish.runtime)
         upload = self._upload(wish, current.revision, runtime)
         name, description = _pick(wish.name, None), _pick(wish.description, None)
         limits = self._quotas.limits(current.project_id)
@@ -297,7 +292,11 @@ class Deployer:
         """Store the package again if it was collected as garbage before a row pointed to it."""
         if upload is None or upload.digest is None:
             return
-        if not self._store.has(upload.digest):
+        try:
+            there = self._store.has(upload.digest)
+        except errors.Unavailable:
+            return  # It was stored a moment ago, and the row is written.
+        if not there:
             self._store.put(upload.chunks(), project_id)
 
 

@@ -392,5 +392,5 @@ class RequestContext:
     service_roles: tuple[str, ...] = ()
     request_id: str
     traceparent: str | None = None
-    #: The asker's own, for asking other services on their behalf during the request. Never kept.
-    token: str | None = dataclasses.field(default=None, repr=False, compare=False)
+    #: To do at once what only the asker may do at Keystone; kept and passed on nowhere.
+    auth_token: str | None = dataclasses.field(default=None, repr=False, compare=False)

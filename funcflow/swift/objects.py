@@ -45,9 +45,9 @@ class Objects:
         :raises errors.Unavailable: Swift or Keystone is away
         """
         container, name = _name(wanted, "container"), _name(wanted, "object")
-        if asker.token is None or not asker.project_id:
+        if asker.auth_token is None or not asker.project_id:
             raise unsupported("without a token of a project")
-        login = self._service.of_token(asker.token, asker.project_id)
+        login = self._service.of_token(asker.auth_token, asker.project_id)
         account = Account(login, self._patience)
         file = cast(BinaryIO, tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115
         try:

@@ -75,7 +75,7 @@ class KeystoneAuth:
             context,
             request_id=request_id,
             traceparent=environ.get("HTTP_TRACEPARENT"),
-            token=token,
+            auth_token=token,
         )
 
     def _ask(
