@@ -35,6 +35,8 @@ class Meddler:
         self._upstream = ("127.0.0.1", port)
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
+        #: First lines of what was asked for.
+        self.requests: list[bytes] = []
         self._stopping = threading.Event()
         self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -109,6 +111,7 @@ class Meddler:
 
     def _chosen(self, request: bytes) -> list[Fault]:
         """What is to happen to the answer, if anything."""
+        self.requests.append(request.partition(b"\r\n")[0])
         for fault in list(self._faults):
             if fault.where in request and fault.seen < fault.times:
                 fault.seen += 1

@@ -32,6 +32,8 @@ TIDY = 300.0
 PURGING = 1.0
 #: Rows posted, purged or checked in one go.
 BATCH = 500
+#: Revisions whose packages go in one transaction.
+FEW = 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -173,11 +175,19 @@ class Sweeper:
             return  # The owner of the first shard does it for all.
         if self._times.retention:
             self._purge_settled(time.time() - self._times.retention)
-        self._database.transact(lambda conn: garbage.collect(conn, self._store.delete))
+        self._collect()
         if time.monotonic() >= self._next_tidy:
             self._next_tidy = time.monotonic() + TIDY
             self._orphans.sweep(self._store.digests(), self._store.delete)
             self._database.transact(lambda conn: tallies.fold(conn, self._database.writer))
+
+    def _collect(self) -> None:
+        """Few packages in one transaction: nobody writes meanwhile, and the store may be far."""
+        for _ in range(BATCH // FEW):
+            if not self._database.transact(
+                lambda conn: garbage.collect(conn, self._store.delete, limit=FEW)
+            ):
+                return
 
     def _purge_settled(self, before: float) -> None:
         """Batch after batch, so that rows go as fast as they come, but only for a while: the

@@ -54,7 +54,10 @@ class Store(Protocol):
         """Whether the store itself has the bytes, whatever copies of them there are."""
 
     def delete(self, digest: str) -> None:
-        """Forget the bytes; missing ones are fine."""
+        """Forget the bytes; missing ones are fine. Quickly or not at all: transactions wait for it.
+
+        :raises funcflow.errors.Unavailable: they stay for now
+        """
 
     def digests(self) -> Iterator[str]:
         """All digests kept, for garbage collection."""

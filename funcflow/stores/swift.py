@@ -38,6 +38,8 @@ from funcflow.swift.service import Service
 _SETTLING = (0.1, 0.3)
 #: Seconds after which segments that no object has are taken for a dead upload's.
 _LEFT_OVER = 3600.0
+#: Seconds without deleting after Swift was too slow for it: who waits for it holds locks.
+_REST = 60.0
 _PIECE = 256 * 1024
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 #: Says which upload's segments the object has.
@@ -55,7 +57,11 @@ class SwiftStore:
         :raises errors.ConfigError: ``[swift]`` is incomplete
         """
         own = conf.swift
-        self._account = Account(Service(conf).own(), Patience.of(conf))
+        login, patience = Service(conf).own(), Patience.of(conf)
+        self._account = Account(login, patience)
+        self._hurried = Account(login, patience.hurried())
+        #: When (monotonic) Swift may be asked to delete again, after it was too slow.
+        self._delete_from = 0.0
         self._container: str = own.container
         self._per_project: bool = own.per_project
         self._segment_size: int = own.segment_size
@@ -101,13 +107,19 @@ class SwiftStore:
 
     def delete(self, digest: str) -> None:
         base.check(digest)
+        if time.monotonic() < self._delete_from:
+            raise faults.unavailable("Swift did not delete in time a moment ago")
         self._kept.drop(digest)
         with _ours():
-            place = self._place_of(digest)
-            if place is not None:
-                self._delete(place, digest)
-                if place != self._container:
-                    self._account.delete(self._container, digest)
+            try:
+                place = self._place_of(digest, self._hurried)
+                if place is not None:
+                    self._delete(place, digest, self._hurried)
+                    if place != self._container:
+                        self._hurried.delete(self._container, digest)
+            except errors.Unavailable:
+                self._delete_from = time.monotonic() + _REST
+                raise
 
     def digests(self) -> Iterator[str]:
         """Afterwards what interrupted uploads left is removed."""
@@ -169,9 +181,10 @@ class SwiftStore:
 
     # -- containers of projects ---------------------------------------------------------------
 
-    def _place_of(self, digest: str) -> str | None:
+    def _place_of(self, digest: str, account: Account | None = None) -> str | None:
         """The container that has the bytes; None: they are nowhere."""
-        headers = self._account.head(self._container, digest, query="symlink=get")
+        account = account or self._account
+        headers = account.head(self._container, digest, query="symlink=get")
         if headers is None:
             return None
         return headers.get("x-symlink-target", self._container).partition("/")[0]
@@ -186,12 +199,13 @@ class SwiftStore:
         if before not in (None, place, self._container):
             self._delete(str(before), digest)
 
-    def _delete(self, place: str, digest: str) -> None:
-        headers = self._account.head(place, digest)
+    def _delete(self, place: str, digest: str, account: Account | None = None) -> None:
+        account = account or self._account
+        headers = account.head(place, digest)
         if headers is not None:
             large = "x-static-large-object" in headers
             query = "multipart-manifest=delete" if large else None
-            self._account.delete(place, digest, query=query)
+            account.delete(place, digest, query=query)
 
     # -- tidying --------------------------------------------------------------------------------
 

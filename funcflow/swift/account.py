@@ -50,6 +50,12 @@ class Patience:
         own = conf.swift
         return cls(own.connect_timeout, own.read_timeout, own.min_rate, own.retries)
 
+    def hurried(self) -> Patience:
+        """For what somebody waits for who holds locks."""
+        return dataclasses.replace(
+            self, connect=min(self.connect, 1.0), read=min(self.read, 2.0), retries=0
+        )
+
     def enough(self, size: int) -> float:
         """Seconds that moving so many bytes may take."""
         return self.read + size / self.rate

@@ -44,8 +44,8 @@ def stores(swift: swift.Server, meddler: Meddler, tmp_path: Path) -> tuple[Swift
 
 
 def get(digest: str) -> bytes:
-    """The beginning of requests to read an object of that digest."""
-    return b"/" + digest.encode() + b" HTTP"
+    """In the head of requests for an object of that digest."""
+    return b"/" + digest.encode()
 
 
 def read(store: SwiftStore, digest: str) -> bytes:
@@ -168,6 +168,24 @@ def test_bytes_damaged_on_their_way_into_swift_are_sent_again(
         assert bad.put([DATA]) == DIGEST
     assert fault.seen == 2
     assert read(good, DIGEST) == DATA
+
+
+def test_deleting_never_makes_others_wait_for_long(
+    stores: tuple[SwiftStore, SwiftStore], meddler: Meddler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Garbage is collected under locks: after one failure Swift is left alone for a while."""
+    good, bad = stores
+    good.put([DATA])
+    with meddler.fault(Fault(get(DIGEST), silent=True)), pytest.raises(errors.Unavailable):
+        bad.delete(DIGEST)
+    sent = len(meddler.requests)
+    with pytest.raises(errors.Unavailable, match="a moment ago"):
+        bad.delete(DIGEST)
+    assert len(meddler.requests) == sent
+    assert good.has(DIGEST)
+    monkeypatch.setattr(bad, "_delete_from", 0.0)
+    bad.delete(DIGEST)
+    assert not good.has(DIGEST)
 
 
 def test_a_package_of_many_segments_is_one_object(
@@ -294,9 +312,9 @@ def test_projects_may_have_containers_of_their_own(
 
     assert store.put([large], second) == big
     assert (names(first), names(second)) == ([small], [big])
-    assert (
-        read(SwiftStore(objects.settings(swift, tmp_path, cache_size=0, **options)), big) == large
-    )
+    (tmp_path / "two").mkdir()
+    another = SwiftStore(objects.settings(swift, tmp_path / "two", **options))
+    assert read(another, big) == large
 
     # What nothing leads to, of an upload that ended in between.
     account.put(f"{main}-{first}", DIGEST, io.BytesIO(), 0)

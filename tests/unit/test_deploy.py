@@ -93,7 +93,8 @@ def test_a_package_that_was_collected_meanwhile_is_stored_again(database: Databa
     class Forgetful(MemoryStore):
         forgot = False
 
-        def put(self, chunks: Iterable[bytes]) -> str:
+        def put(self, chunks: Iterable[bytes], project_id: str | None = None) -> str:
+            assert project_id == "p"
             digest = super().put(chunks)
             if not self.forgot:
                 self.forgot = True
@@ -107,6 +108,18 @@ def test_a_package_that_was_collected_meanwhile_is_stored_again(database: Databa
         store = Forgetful(conf)
         function = deploy.Deployer(conf, database, store).create(CONTEXT, wish)
         assert list(store.digests()) == [function.revision.digest]
+
+
+def test_a_store_that_goes_away_after_the_write_takes_nothing_back(database: Database) -> None:
+    """The function is there: its creation must not look failed."""
+    conf = config.load()
+
+    class Leaving(MemoryStore):
+        def has(self, digest: str) -> bool:
+            raise errors.Unavailable("gone")
+
+    function = deploy.Deployer(conf, database, Leaving(conf)).create(CONTEXT, SOURCE)
+    assert function.revision.digest
 
 
 def test_nothing_changes_without_a_change(database: Database) -> None:

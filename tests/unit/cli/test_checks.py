@@ -84,6 +84,8 @@ def test_what_cannot_be_reached_is_an_error_on_its_own_line(
         config.read_text()
         + "[database]\nurl = postgresql+psycopg://nobody@127.0.0.1:1/none\n"
         + "[jobboard]\ndriver = none-such\n"
+        + "[swift]\nauth_type = password\nauth_url = http://127.0.0.1:1/v3\nusername = x\n"
+        + "password = x\nproject_name = x\nretries = 0\n"
     )
     double.will({"error": {"message": "no conductor is alive"}}, status=503)
 
@@ -92,6 +94,8 @@ def test_what_cannot_be_reached_is_an_error_on_its_own_line(
     assert code == 1
     assert rows["database"]["status"] == "error"
     assert "none-such" in rows["jobboard"]["detail"]
+    assert rows["swift"]["status"] == "error"
+    assert "Keystone" in rows["swift"]["detail"]
     assert rows["server"]["detail"] == "no conductor is alive"
 
 
