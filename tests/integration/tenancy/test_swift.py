@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+import uuid
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ from tests.waiting import until
 from tools.services import identities, swift
 
 LIMIT = 100_000
-_MORE = "max_package = 100000\n"
+_MORE = "[api]\nmax_package = 100000\n[compositions]\nbuckets = swift\n"
 
 
 def zipped(text: str, name: str = "main.py") -> bytes:
@@ -43,7 +44,7 @@ def running(
 ) -> Iterator[up.Server]:
     """A funcflow that keeps its packages in Swift, because it knows one."""
     folder = tmp_path_factory.mktemp("swift")
-    more = objects.section(swift) + f"retries = 1\nread_timeout = 5\n[api]\n{_MORE}"
+    more = objects.section(swift) + f"retries = 1\nread_timeout = 5\n{_MORE}"
     with openstack.server(cloud, more=more, folder=folder) as made:
         yield made
 
@@ -116,6 +117,70 @@ def test_qinlings_form_says_it_as_well(running: up.Server, ann: objects.Person) 
     )
     assert made.status == 201, made.body
     assert made.json["code"]["swift"]["object"] == "f.zip"
+
+
+def test_a_large_object_is_read_whole(running: up.Server, ann: objects.Person) -> None:
+    """One of segments, whose ETag is no MD5 of its bytes."""
+    api = openstack.As(running.url, ann.token)
+    data = package("large")
+    ann.put("code/1", data[:50])
+    ann.put("code/2", data[50:])
+    manifest = [{"path": "/code/1"}, {"path": "/code/2"}]
+    ann.put("code/f.zip?multipart-manifest=put", json.dumps(manifest).encode())
+    made = create(api, place("f.zip"))
+    assert made["digest"] == hashlib.sha256(data).hexdigest()
+    assert made["code"]["md5sum"] == hashlib.md5(data).hexdigest() != made["code"]["swift"]["etag"]
+
+
+def test_compositions_read_and_write_containers_that_let_them_in(
+    running: up.Server, cloud: identities.Cloud, ann: objects.Person
+) -> None:
+    api = openstack.As(running.url, ann.token)
+    service = f"{cloud.project('service')}:{cloud.user('funcflow').id}"
+    for container in ("items", "results"):
+        ann.put(container, X_Container_Read=service, X_Container_Write=service)
+    ann.put("items/numbers.json", b"[1, 2, 3]")
+    ran = composed(api, _machine("items", "results"))
+    assert ran["status"] == "SUCCEEDED", ran
+    details = ran["output"]["ResultWriterDetails"]
+    manifest = json.loads(ann.get(f"results/{details['Key']}"))
+    (file,) = manifest["ResultFiles"]["SUCCEEDED"]
+    written = json.loads(ann.get(f"results/{file['Key']}"))
+    assert [each["Output"] for each in written] == ["1", "2", "3"]
+
+    refused = composed(api, _machine("code", "results"))
+    assert (refused["status"], refused["error"]) == ("FAILED", "States.ItemReaderFailed")
+
+
+def _machine(source: str, target: str) -> dict[str, Any]:
+    one = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
+    config = {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}
+    each = {
+        "Type": "Map",
+        "End": True,
+        "ItemReader": {
+            "Resource": "arn:aws:states:::s3:getObject",
+            "ReaderConfig": {"InputType": "JSON"},
+            "Parameters": {"Bucket": source, "Key": "numbers.json"},
+        },
+        "ItemProcessor": {**one, "ProcessorConfig": config},
+        "ResultWriter": {
+            "Resource": "arn:aws:states:::s3:putObject",
+            "Parameters": {"Bucket": target, "Prefix": "jobs"},
+        },
+    }
+    return {"StartAt": "Each", "States": {"Each": each}}
+
+
+def composed(api: openstack.As, definition: dict[str, Any]) -> Any:
+    """The end of an execution of a new composition."""
+    made = api("POST", "/v1/compositions", {"name": uuid.uuid4().hex, "definition": definition})
+    assert made.status == 201, made.body
+    path = f"/v1/compositions/{made.json['id']}/executions"
+    ran = api("POST", path, {"input": {}, "sync": True}).json
+    one = f"{path}/{ran['id']}"
+    until(lambda: api("GET", one).json["status"] != "RUNNING", timeout=60, what="its end")
+    return api("GET", one).json
 
 
 def test_what_cannot_be_read_is_told_and_makes_nothing(
