@@ -264,6 +264,7 @@ LIMITS = [
     cfg.IntOpt("max_versions", default=10, help="Versions of one function or composition."),
     cfg.IntOpt("max_kept_workers", default=10, min=0, help="Kept warm of one function at most."),
     cfg.IntOpt("max_compositions", default=1000, help="Compositions of one project."),
+    cfg.IntOpt("max_secrets", default=1000, min=0, help="Secrets of one project."),
 ]
 
 #: Their names are those of :class:`funcflow.quotas.base.Limits`.
@@ -287,6 +288,29 @@ QUOTAS = [
     ),
 ]
 
+SECRETS = [
+    cfg.ListOpt(
+        "key_files",
+        default=[],
+        help="Files with the keys that seal secrets in the database, 32 bytes in base64 each: the "
+        "first one seals, all of them open. Every API and conductor needs them; others may not "
+        "read them. Embedded: one is made in data_dir when it is first needed.",
+    ),
+    cfg.FloatOpt(
+        "cache_time",
+        default=30.0,
+        min=0,
+        help="Seconds a conductor remembers a secret that it opened. New values take effect at "
+        "once unless the board is away.",
+    ),
+    cfg.BoolOpt(
+        "barbican",
+        default=False,
+        help="Let secrets be references to Barbican, which is reached as [barbican] and "
+        "[secrets_barbican] say.",
+    ),
+]
+
 GROUPS: dict[str, Any] = {
     "DEFAULT": DEFAULT,
     "api": API,
@@ -300,6 +324,7 @@ GROUPS: dict[str, Any] = {
     "kubernetes": options_kubernetes.OPTIONS,
     "limits": LIMITS,
     "quotas": QUOTAS,
+    "secrets": SECRETS,
 }
 
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import fnmatch
 import hashlib
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, Final, Literal, TypeVar
 
 from oslo_config import cfg
 
-from funcflow import errors, ids, models, packages
+from funcflow import errors, ids, images, models, mounts, packages
 from funcflow.db import functions, runtimes, usage
 from funcflow.db.engine import Database
 from funcflow.quotas import base as quotas
@@ -28,12 +26,6 @@ T = TypeVar("T")
 _CHUNK = 64 * 1024
 _UNITS = {"cpu": "millicpu", "memory": "bytes", "timeout": "seconds"}
 _HOW = 'Send a zip as the form\'s file "package", or a module as "source".'
-#: A name as registries have it: host and path, tag, digest.
-_IMAGE = re.compile(
-    r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
-    r"(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
-    re.ASCII,
-)
 
 
 class Keep(enum.Enum):
@@ -63,6 +55,8 @@ class Wish:
     environment: Mapping[str, str] | Literal[Keep.KEEP] = KEEP
     #: Changes to the environment, on top of ``environment``; None removes a variable.
     variables: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
+    configuration: Mapping[str, Any] | Literal[Keep.KEEP] = KEEP
+    secrets: tuple[models.SecretMount, ...] | Literal[Keep.KEEP] = KEEP
     cpu: int | Literal[Keep.KEEP] = KEEP
     memory_size: int | Literal[Keep.KEEP] = KEEP
     timeout: float | Literal[Keep.KEEP] = KEEP
@@ -107,6 +101,8 @@ class Deployer:
             "description": "",
             "entry": "main.main",
             "environment": {},
+            "configuration": {},
+            "secrets": [],
             "cpu": limits.default_cpu,
             "memory_size": limits.default_memory,
             "timeout": float(limits.default_timeout),
@@ -168,6 +164,7 @@ class Deployer:
         limits = self._quotas.limits(context.project_id)
 
         def write(connection: Any) -> None:
+            mounts.check(connection, context, made.revision, wished=wish.secrets is not KEEP)
             functions.create(connection, made, limits.functions)
             self._check_code(connection, made.project_id, limits)
 
@@ -195,6 +192,8 @@ class Deployer:
             made = functions.locked(connection, current.id, current.project_id)
             revision = _merged(made.revision, wish, runtime, upload)
             if revision != made.revision:
+                wished = wish.secrets is not KEEP
+                mounts.check(connection, context, revision, wished=wished)
                 made = functions.new_revision(
                     connection, made.id, made.project_id, revision, now=now
                 )
@@ -247,31 +246,12 @@ class Deployer:
                 )
         if wish.code is not KEEP:
             _check_origin(wish.code.get("source"))
-        if _is_image(wish):
-            self._check_image(wish)
-
-    def _check_image(self, wish: Wish) -> None:
-        """Only images that the operator lets run, and nothing beside them."""
-        assert wish.code is not KEEP
-        image = wish.code.get("image")
-        if not self._images:
-            raise errors.BadRequest(
-                "functions from image cannot be run here",
-                code="unsupported_code_source",
-                hint="Send the code as a package.",
-            )
-        if not isinstance(image, str) or len(image) > 255 or not _IMAGE.fullmatch(image):
-            raise errors.BadRequest("code.image is not the name of an image", code="bad_image")
-        if not any(fnmatch.fnmatchcase(image, pattern) for pattern in self._images):
-            raise errors.Forbidden(
-                f"functions may not be made of the image {image}",
-                code="image_refused",
-                hint=f"Images that may be used: {', '.join(self._images)}",
-            )
-        if wish.package is not None or wish.source is not None:
-            raise errors.BadRequest("code is an image or a package, not both", code="bad_image")
-        if wish.runtime is not KEEP:
-            raise errors.BadRequest("an image brings its own runtime", code="bad_image")
+        if wish.code is not KEEP and _is_image(wish):
+            images.check(wish.code.get("image"), self._images)
+            if wish.package is not None or wish.source is not None:
+                raise images.bad("code is an image or a package, not both")
+            if wish.runtime is not KEEP:
+                raise images.bad("an image brings its own runtime")
 
     def _upload(
         self, wish: Wish, old: models.Revision, runtime: models.Runtime | None
@@ -286,7 +266,7 @@ class Deployer:
             return self._source(wish.source, _pick(wish.entry, old.entry), old, runtime)
         if wish.package is None:
             if runtime is not None and old.code.get("source") == "image":
-                raise errors.BadRequest("an image brings its own runtime", code="bad_image")
+                raise images.bad("an image brings its own runtime")
             return None
         package = wish.package
         promised = None if wish.code is KEEP else wish.code.get("md5sum")
@@ -350,6 +330,8 @@ def _merged(
         size=old.size if upload is None else upload.size,
         entry=_pick(wish.entry, old.entry),
         environment={name: value for name, value in environment.items() if value is not None},
+        configuration=_pick(wish.configuration, old.configuration),
+        secrets=_pick(wish.secrets, old.secrets),
         limits=limits,
         delivery=_pick(wish.delivery, old.delivery),
         network=_pick(wish.network, old.network),

@@ -141,6 +141,16 @@ SCALING: Layout = (
     Column("provisioned", Structure),
 )
 
+SECRET = (
+    Column("id"),
+    Column("name"),
+    Column("version"),
+    Column("barbican"),
+    Column("description", detail=True),
+    Column("project_id", detail=True),
+    Column("created_at", detail=True),
+    Column("updated_at"),
+)
 SHARE: Layout = (
     Column("id"),
     Column("target_kind"),
