@@ -425,3 +425,5 @@ class RequestContext:
     service_roles: tuple[str, ...] = ()
     request_id: str
     traceparent: str | None = None
+    #: The asker's own, for asking other services on their behalf during the request. Never kept.
+    token: str | None = dataclasses.field(default=None, repr=False, compare=False)

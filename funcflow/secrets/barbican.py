@@ -13,7 +13,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from funcflow import errors
+from funcflow import errors, models
 
 _ID = re.compile(r"(?:https?://[^\s]+/v1/secrets/)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})/?")
 #: Answers below 500 after which it makes sense to ask again.
@@ -73,18 +73,21 @@ class Barbican:
         self._login = utils.credential_factory
         self._token = keystone_token.KeystoneToken
 
-    def check(self, reference: str, token: str | None) -> None:
-        """Whether the owner of the token may read a secret.
+    def check(self, reference: str, asker: models.RequestContext) -> None:
+        """Whether the asker may read a secret.
 
         :raises errors.BadRequest: it is no reference
         :raises Refused: no, or there is none
         :raises errors.Unavailable: nobody can say
         """
         secret_id = id_of(reference)
-        if not token:
+        if asker.token is None:
             raise NoBarbican("secrets can be references only for who is logged in at Keystone")
         context = self._token(
-            token=token, auth_url=self._conf.barbican.auth_endpoint, reauthenticate=False
+            token=asker.token,
+            project_id=asker.project_id,
+            auth_url=self._conf.barbican.auth_endpoint,
+            reauthenticate=False,
         )
         # Barbican shows what a secret is like to whom it does not show the secret.
         self._get(context, secret_id)

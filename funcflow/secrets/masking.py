@@ -8,6 +8,7 @@ Two uses: :class:`Mask` for what a function prints and raises, which may come in
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
 from collections.abc import Callable, Iterable, Sequence
 
@@ -25,8 +26,9 @@ def parts(values: Iterable[str]) -> tuple[str, ...]:
     they are written inside of JSON and Python text."""
     found: set[str] = set()
     for value in values:
-        for line in value.splitlines():
-            for text in {line.strip(), line.encode("unicode_escape").decode()}:
+        for line in map(str.strip, value.splitlines()):
+            spelled = (line, repr(line)[1:-1], json.dumps(line)[1:-1])
+            for text in {*spelled, json.dumps(line, ensure_ascii=False)[1:-1]}:
                 pieces = [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
                 found.update(piece for piece in pieces if len(piece) >= SHORTEST)
     return tuple(sorted(found, key=len, reverse=True))

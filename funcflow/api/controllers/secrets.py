@@ -150,7 +150,7 @@ class _Source:
         elif self._barbican is None:
             raise barbican.NoBarbican("secrets cannot be references here: there is no Barbican")
         else:
-            self._barbican.check(body["barbican"], request.header("X-Auth-Token"))
+            self._barbican.check(body["barbican"], request.asker)
 
     def filled(
         self, request: Request, secret: models.Secret, *, checked: bool = False
