@@ -131,6 +131,8 @@ FUNCTION: Layout = (
     *_RUNS,
     Column("latest_version"),
     Column("count"),
+    Column("configuration", Structure, detail=True),
+    Column("secrets", Structure, detail=True),
     Column("shared_as", Structure, detail=True),
     *_OWNED,
 )
@@ -141,7 +143,7 @@ SCALING: Layout = (
     Column("provisioned", Structure),
 )
 
-SECRET = (
+SECRET: Layout = (
     Column("id"),
     Column("name"),
     Column("version"),

@@ -98,14 +98,15 @@ class Reencrypt(base.Command):
         from funcflow.secrets import keyring
 
         configuration = checks.configuration(args)
-        ring = keyring.Keys(configuration).ring
+        keys = keyring.Keys(configuration)
         database = Database(conf.database_url(configuration), read_connections=1)
         done = failed = 0
         try:
             with database.read() as connection:
                 rows = list(secrets.sealed(connection))
             for row in rows:
-                write = functools.partial(secrets.replace, secret_id=row.id, change=ring.renewed)
+                change = keys.ring.renewed
+                write = functools.partial(secrets.replace, secret_id=row.id, change=change)
                 try:
                     done += database.transact(write) != row
                 except errors.NotFound:
@@ -136,12 +137,14 @@ def _value(args: argparse.Namespace) -> dict[str, Any]:
     body = {} if args.description is None else {"description": args.description}
     if args.barbican is not None:
         return {**body, "barbican": args.barbican}
-    if args.file not in (None, "-"):
+    if args.file == "-":
+        return {**body, "value": sys.stdin.read()}
+    if args.file is not None:
         try:
             return {**body, "value": Path(args.file).read_text()}
         except (OSError, UnicodeDecodeError) as exc:
             raise faults.ClientError(f"cannot read {args.file}: {exc}") from exc
-    if args.file is None and sys.stdin.isatty():
+    if sys.stdin.isatty():
         value = getpass.getpass("Value: ")
         if getpass.getpass("The same again: ") != value:
             raise faults.ClientError("the two values differ", hint="Type it again.")
