@@ -60,9 +60,11 @@ def test_a_value_is_asked_for_twice(double: Double, monkeypatch: pytest.MonkeyPa
     assert len(double.seen) == 1
 
 
-def test_a_value_is_no_argument(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main.main(["secret", "create", "n", "hunter22"]) != 0
-    assert main.main(["secret", "create", "n", "--value", "hunter22"]) != 0
+def test_a_value_is_no_argument() -> None:
+    for words in (["hunter22"], ["--value", "hunter22"]):
+        with pytest.raises(SystemExit) as ended:
+            main.main(["secret", "create", "n", *words])
+        assert ended.value.code == 2
 
 
 @pytest.mark.parametrize(
