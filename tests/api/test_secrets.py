@@ -44,6 +44,7 @@ def test_its_life(api: Api, secret: str) -> None:
     answers = [
         api("GET", f"/v1/secrets/{shown['id']}"),
         api("PUT", f"/v1/secrets/{secret}", {"value": f"{CANARY}2", "description": "new"}),
+        api("PUT", f"/v1/secrets/{secret}", {"description": "newer"}),
         api("GET", f"/v1/secrets?name={secret}"),
         api("POST", "/v1/secrets", {"name": secret, "value": CANARY}),
         api("DELETE", f"/v1/secrets/{secret}"),
@@ -51,9 +52,10 @@ def test_its_life(api: Api, secret: str) -> None:
         api("PUT", f"/v1/secrets/{secret}", {"value": CANARY}),
         api("DELETE", f"/v1/secrets/{secret}"),
     ]
-    assert [answer.status for answer in answers] == [200, 200, 200, 409, 204, 404, 404, 404]
+    assert [answer.status for answer in answers] == [200, 200, 200, 200, 409, 204, 404, 404, 404]
     assert answers[1].json["version"] == 2
-    assert [row["description"] for row in answers[2].json["secrets"]] == ["new"]
+    assert (answers[2].json["version"], answers[2].json["description"]) == (2, "newer")
+    assert [row["description"] for row in answers[3].json["secrets"]] == ["newer"]
     assert all(CANARY not in answer.text for answer in answers)
 
 

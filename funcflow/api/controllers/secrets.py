@@ -64,6 +64,7 @@ class Secrets:
             project_id=request.asker.project_id,
             created_at=time.time(),
         )
+        self._source.check(request)
         made = self._source.filled(request, blank)
         most: int = self._services.conf.limits.max_secrets
         self._services.database.transact(lambda connection: secrets.create(connection, made, most))
@@ -93,19 +94,24 @@ class Secret:
         body=schemas.REPLACE, errors=(404, 409),
     )  # fmt: skip
     def replace(self, request: Request) -> webob.Response:
-        """From the next call on, functions get the new value. What runs goes on with the old."""
+        """From the next call on, functions get the new value. What runs goes on with the old.
+        A description alone leaves the value as it is."""
         found = self._found(request)
+        keeps = set(request.body) == {"description"}
 
         def change(now: models.Secret) -> models.Secret:
-            following = dataclasses.replace(
+            described = dataclasses.replace(
                 now,
-                version=now.version + 1,
                 description=request.body.get("description", now.description),
                 updated_at=time.time(),
             )
-            return self._source.filled(request, following, checked=True)
+            if keeps:
+                return described
+            following = dataclasses.replace(described, version=now.version + 1)
+            return self._source.filled(request, following)
 
-        self._source.check(request)
+        if not keeps:
+            self._source.check(request)
         changed = self._services.database.transact(
             lambda connection: secrets.replace(connection, found.id, change)
         )
@@ -152,12 +158,8 @@ class _Source:
         else:
             self._barbican.check(body["barbican"], request.asker)
 
-    def filled(
-        self, request: Request, secret: models.Secret, *, checked: bool = False
-    ) -> models.Secret:
-        """The secret with the value, or the reference, of the body."""
-        if not checked:
-            self.check(request)
+    def filled(self, request: Request, secret: models.Secret) -> models.Secret:
+        """The secret with the value, or the reference, of a body that was checked."""
         body: dict[str, Any] = request.body
         if "value" in body:
             sealed = self._keys.ring.seal(body["value"], secret)
