@@ -14,7 +14,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from funcflow import errors, options_kubernetes
+from funcflow import errors, options_kubernetes, options_secrets
 
 MIB = 1024 * 1024
 
@@ -288,29 +288,6 @@ QUOTAS = [
     ),
 ]
 
-SECRETS = [
-    cfg.ListOpt(
-        "key_files",
-        default=[],
-        help="Files with the keys that seal secrets in the database, 32 bytes in base64 each: the "
-        "first one seals, all of them open. Every API and conductor needs them; others may not "
-        "read them. Embedded: one is made in data_dir when it is first needed.",
-    ),
-    cfg.FloatOpt(
-        "cache_time",
-        default=30.0,
-        min=0,
-        help="Seconds a conductor remembers a secret that it opened. New values take effect at "
-        "once unless the board is away.",
-    ),
-    cfg.BoolOpt(
-        "barbican",
-        default=False,
-        help="Let secrets be references to Barbican, which is reached as [barbican] and "
-        "[secrets_barbican] say.",
-    ),
-]
-
 GROUPS: dict[str, Any] = {
     "DEFAULT": DEFAULT,
     "api": API,
@@ -324,7 +301,7 @@ GROUPS: dict[str, Any] = {
     "kubernetes": options_kubernetes.OPTIONS,
     "limits": LIMITS,
     "quotas": QUOTAS,
-    "secrets": SECRETS,
+    "secrets": options_secrets.OPTIONS,
 }
 
 

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from funcflow import states
+from funcflow import models_secrets, states
 
 Delivery = Literal["at-least-once", "at-most-once"]
 CompositionType = Literal["STANDARD", "EXPRESS"]
@@ -19,8 +19,6 @@ CompositionType = Literal["STANDARD", "EXPRESS"]
 Permission = Literal["execute", "read", "publish"]
 ShareTarget = Literal["project", "domain", "all"]
 CodeSource = Literal["package", "source", "image", "swift"]
-#: Where a function finds a secret: among its variables, or at the metadata service.
-SecretPlace = Literal["environment", "metadata"]
 
 #: The version number that means "whatever the function is now".
 LATEST = 0
@@ -60,34 +58,6 @@ class Limits:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Secret:
-    """A secret of a project, as it is kept. Exactly one of ``sealed`` and ``barbican`` is there."""
-
-    id: str
-    #: Unique in the project; never changes.
-    name: str
-    description: str = ""
-    project_id: str
-    #: Grows with each new value.
-    version: int = 1
-    #: The value, encrypted for this version; see :mod:`funcflow.secrets.keyring`.
-    sealed: str | None = dataclasses.field(default=None, repr=False)
-    #: Id of the secret in Barbican that has the value.
-    barbican: str | None = None
-    created_at: float
-    updated_at: float | None = None
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class SecretMount:
-    """Which secret of its project a function gets, where, and what it is called there."""
-
-    secret: str
-    mount: SecretPlace
-    name: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Revision:
     """One immutable state of a function: what a worker is made from.
 
@@ -106,7 +76,7 @@ class Revision:
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     #: JSON that the metadata service shows to the function.
     configuration: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    secrets: tuple[SecretMount, ...] = ()
+    secrets: tuple[models_secrets.SecretMount, ...] = ()
     limits: Limits = Limits()
     delivery: Delivery = "at-least-once"
     #: Whether the worker may reach the network.
