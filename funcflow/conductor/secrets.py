@@ -67,8 +67,8 @@ class Secrets:
         self._opened: collections.OrderedDict[_Key, _Opened] = collections.OrderedDict()
         #: Grows when something changed: what was read before is not remembered after.
         self._age = 0
-        #: What must not be seen in a log, see :func:`funcflow.secrets.masking.parts`.
-        self.hidden: tuple[str, ...] = ()
+        #: What must not be seen in a log.
+        self.hidden = masking.Known()
 
     def forget(self) -> None:
         """Secrets changed somewhere."""
@@ -130,7 +130,7 @@ class Secrets:
         with self._lock:
             values = {one.value for one in self._opened.values()}
             values.update(one.value for one in opened.values())
-            self.hidden = masking.parts(values)
+            self.hidden = masking.Known(values)
             if age != self._age:
                 return
             for name, one in opened.items():

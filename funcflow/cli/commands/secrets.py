@@ -40,7 +40,7 @@ class Create(base.ShowOne):
     layout = columns.SECRET
     example = (
         "funcflow secret create db-password\n"
-        "pass show db | funcflow secret create db-password\n"
+        "funcflow secret create db-password --file -\n"
         "funcflow secret create tls-key --file key.pem\n"
         "funcflow secret create api-key --barbican 5f2c1fd0-6f0a-4c51-a4f2-0a6a1d9f3c11"
     )

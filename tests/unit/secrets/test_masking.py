@@ -83,7 +83,7 @@ def test_errors_are_hidden() -> None:
 
 def test_our_own_log_has_none(caplog: pytest.LogCaptureFixture) -> None:
     log = logging.getLogger("funcflow.test")
-    undo = masking.install(lambda: masking.parts(["hunter22"]))
+    undo = masking.install(lambda: masking.Known(["hunter22"]))
     try:
         log.warning("it is %s", "hunter22")
         try:
