@@ -35,12 +35,12 @@ TESTS = {
     "models": ("tests/models",),
     "conformance": ("tests/conformance",),
     "api": ("tests/api",),
-    "integration": ("tests/integration", "--ignore=tests/integration/kubernetes"),
-}
-#: What mostly waits for the cluster runs beside all that; its output comes when it has ended.
-BESIDE = {
     "contract": ("tests/contract",),
     "kubernetes": ("tests/integration/kubernetes",),
+}
+#: As long as all the others together, so it runs beside them; its output comes when it has ended.
+BESIDE = {
+    "integration": ("tests/integration", "--ignore=tests/integration/kubernetes", "--durations=25"),
 }
 
 Steps = dict[str, tuple[str, ...]]

@@ -10,7 +10,7 @@ import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,11 @@ import pytest
 from funcflow import models
 from funcflow.compositions import signals
 from funcflow.conductor.compositions import progress
+from funcflow.conductor.compositions.entry import ticket_of
 from funcflow.conductor.pools import Pools
 from funcflow.db import composition_executions as executions
+from funcflow.jobboards.base import Claim
+from funcflow.jobboards.embedded.board import EmbeddedBoard
 from funcflow.sandboxes.base import SandboxError
 from funcflow.states import CompositionState as State
 from tests import conducting
@@ -209,6 +212,44 @@ def test_express_begins_again(stage: conducting.Stage, notes: Notes) -> None:
     stage.conductor()
     assert stage.output(execution.id) == {"a": "a", "b": "b"}
     assert notes.begun("a") == 2, "nothing was kept of the first life"
+
+
+# A lost job would be posted again, too, but only after three times the timeout.
+@pytest.mark.parametrize(
+    "options", [{"jobboard": {"session_timeout": 60.0}, "compositions": {"park_after": 0}}]
+)
+def test_what_is_told_while_a_stale_job_of_it_is_removed_goes_on(
+    stage: conducting.Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever parked it died before its job was gone. The next one claims the job and finds
+    nothing to do, but then there is: the job is marked as posted, and is removed."""
+    asks = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "Parameters": {"FunctionName": "asks", "Payload": {"token.$": "$$.Task.Token"}},
+    }
+    stage.function("asks", "def main(token):\n    pass\n")
+    made = stage.conductor()
+    execution = stage.begin(stage.composition(conducting.machine(asks)))
+    row = stage.in_state(execution.id, State.WAITING)
+    history, _ = stage.definitions.history(row, stage.log_texts(row.id))
+    [command] = history.outstanding
+    answer = signals.TaskSucceeded(time=0, id=command.id, output="yes")
+    until(lambda: execution.id not in stage.board.posted(row.shard), what="its job to be gone")
+    real, told = EmbeddedBoard.consume, iter([answer])
+
+    def consume(board: EmbeddedBoard, claims: Sequence[Claim]) -> None:
+        if any(each.ticket.execution_id == execution.id for each in claims):
+            for each in told:
+                stage.tell(execution.id, each)
+                made._compositions.feeder.feed()
+                assert execution.id in stage.board.posted(row.shard)
+        real(board, claims)
+
+    monkeypatch.setattr(EmbeddedBoard, "consume", consume)
+    stage.board.post([ticket_of(row)])
+    assert stage.output(execution.id) == "yes"
+    assert next(told, None) is None
 
 
 # -- the platform -------------------------------------------------------------------------

@@ -24,7 +24,7 @@ class Departures:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._lock = threading.Lock()
-        #: Left without an end: somebody may have posted a job for them while the old one was
+        #: Not known to have ended: somebody may have posted a job for them while the old one was
         #: still there, which changes nothing.
         self._open: set[str] = set()
         self._consumer = consumer.Consumer(parts.board, self._consumed)
@@ -37,8 +37,9 @@ class Departures:
         """The board's session is gone, and every claim with it."""
         self._consumer.void()
 
-    def done(self, claim: board_base.Claim, *, ended: bool = True) -> None:
-        """There is nothing left to do under this claim; not ``ended``: there will be more."""
+    def done(self, claim: board_base.Claim, *, ended: bool = False) -> None:
+        """There is nothing left to do under this claim; not ``ended``: there may be more, even
+        by now."""
         if not ended:
             with self._lock:
                 self._open.add(claim.ticket.execution_id)

@@ -126,6 +126,7 @@ class ZookeeperBoard:
         owner = zookeeper_layout.lock_data(self._owner)
         paths = {ticket: self._layout.job(ticket) for ticket in tickets_}
         reserved = self._holds.reserve(tickets_)
+        since = self._shards.moment()
         todo = [steps.Claim(paths[ticket], ticket, owner) for ticket in reserved]
         claims: list[base.Claim] = []
         try:
@@ -135,7 +136,7 @@ class ZookeeperBoard:
             won = {claim.ticket for claim in claims}
             self._holds.forget([ticket for ticket in reserved if ticket not in won])
         answered = [step.tickets[0] for step in todo if step.error is None]
-        self._touch(answered)
+        self._touch(answered, since)
         if not claims:
             _raise_first(todo)
         return claims
@@ -169,11 +170,12 @@ class ZookeeperBoard:
         self._remove([steps.Discard(self._layout.job(ticket), ticket) for ticket in tickets_])
 
     def _remove(self, todo: Sequence[steps.Step]) -> None:
+        since = self._shards.moment()
         self._batcher.run(todo)
         done = [step for step in todo if step.error is None]
         gone = [ticket for step in done for ticket in step.tickets]
         self._holds.forget(t for step in done if step.bound for t in step.tickets)
-        self._touch(gone)
+        self._touch(gone, since)
         _raise_first(todo)
 
     def release(self, claims: Sequence[base.Claim]) -> None:
@@ -192,12 +194,12 @@ class ZookeeperBoard:
         self._batcher.run(todo)
         _raise_first(todo)
 
-    def _touch(self, tickets_: Iterable[base.Ticket]) -> None:
+    def _touch(self, tickets_: Iterable[base.Ticket], since: zookeeper_shards.Moment) -> None:
         by_shard: dict[int, list[str]] = defaultdict(list)
         for ticket in tickets_:
             by_shard[self.shard_of(ticket.function_id)].append(ticket.execution_id)
         for shard, execution_ids in by_shard.items():
-            self._shards.touch(shard, execution_ids)
+            self._shards.touch(shard, execution_ids, since)
 
     @property
     def _owner(self) -> str:

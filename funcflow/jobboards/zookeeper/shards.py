@@ -7,13 +7,17 @@ since it was asked for is left out, whatever it shows.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 
 from funcflow.jobboards import base, tickets, waiting
 from funcflow.jobboards.zookeeper import layout as zookeeper_layout
 from funcflow.jobboards.zookeeper import watcher as zookeeper_watcher
 
 LOCK = zookeeper_layout.LOCK
+
+#: How many listings were sent, per shard.
+Moment = Mapping[int, int]
 
 
 class Shards:
@@ -33,6 +37,8 @@ class Shards:
         self._watched: dict[int, dict[str, base.Ticket | None]] = {}
         #: Per watched shard, executions claimed or removed since the last listing was sent.
         self._touched: dict[int, set[str]] = {}
+        #: Listings sent so far, per shard.
+        self._sent_counts: Counter[int] = Counter()
 
     def watched(self) -> list[int]:
         return sorted(self._watched)
@@ -61,6 +67,7 @@ class Shards:
     def _sent(self, shard: int) -> None:
         with self._lock:
             self._touched[shard] = set()
+            self._sent_counts[shard] += 1
 
     def _listed(self, shard: int, names: list[str]) -> None:
         with self._lock:
@@ -74,13 +81,26 @@ class Shards:
         if news:
             self.on_jobs()
 
-    def touch(self, shard: int, execution_ids: Iterable[str]) -> None:
-        """These are claimed or gone."""
+    def moment(self) -> Moment:
+        """To be asked for before jobs are claimed or removed, and given to :meth:`touch`."""
         with self._lock:
-            if shard in self._watched:
-                for execution_id in execution_ids:
-                    self._waiting.remove(shard, execution_id)
-                    self._touched[shard].add(execution_id)
+            return dict(self._sent_counts)
+
+    def touch(self, shard: int, execution_ids: Iterable[str], since: Moment) -> None:
+        """These were claimed or gone at some time after the moment ``since``.
+
+        They may be free again by now, and a listing that was sent meanwhile may say so: it is not
+        believed, but another one is asked for, or they would be free without anybody's notice.
+        """
+        with self._lock:
+            if shard not in self._watched:
+                return
+            for execution_id in execution_ids:
+                self._waiting.remove(shard, execution_id)
+                self._touched[shard].add(execution_id)
+            missed = self._sent_counts[shard] != since.get(shard, 0)
+        if missed:
+            self._watcher.look(self._layout.jobs(shard))
 
     def given_back(self, shard: int, ticket: base.Ticket) -> None:
         """It can be claimed again."""

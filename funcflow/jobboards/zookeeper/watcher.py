@@ -77,6 +77,14 @@ class Watcher:
         with self._changed:
             self._watches.pop(path, None)
 
+    def look(self, path: str) -> None:
+        """List the folder once more, as if it had changed."""
+        with self._changed:
+            watch = self._watches.get(path)
+            if watch is not None:
+                watch.due = time.monotonic()
+                self._changed.notify()
+
     def again(self) -> None:
         """List everything: there is a new session, without watches."""
         with self._changed:

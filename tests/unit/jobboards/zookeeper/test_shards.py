@@ -13,12 +13,16 @@ class Still:
 
     def __init__(self) -> None:
         self.watches: dict[str, Any] = {}
+        self.looks: list[str] = []
 
     def add(self, path: str, listed: Any, sent: Any) -> None:
         self.watches[path] = (listed, sent)
 
     def remove(self, path: str) -> None:
         del self.watches[path]
+
+    def look(self, path: str) -> None:
+        self.looks.append(path)
 
 
 def ticket(name: str) -> base.Ticket:
@@ -67,7 +71,7 @@ def test_an_old_listing_does_not_bring_back_what_was_claimed_since() -> None:
     them, listed, sent, _ = watched()
     listed(names("a", "b"))
     sent()
-    them.touch(0, ["a"])
+    them.touch(0, ["a"], them.moment())
     listed(names("a", "b"))  # asked for before the claim
     assert free(them) == ["b"]
     sent()
@@ -75,11 +79,33 @@ def test_an_old_listing_does_not_bring_back_what_was_claimed_since() -> None:
     assert free(them) == ["a", "b"]
 
 
+def test_what_became_free_while_our_claim_was_refused_is_looked_for_again() -> None:
+    """Its lock was somebody's who died right after; a listing saw that before we heard of the
+    refusal."""
+    watcher = Still()
+    them = shards.Shards(2, layout.Layout("/f", 2), watcher)  # type: ignore[arg-type]
+    them.watch([0])
+    [(path, (listed, sent))] = watcher.watches.items()
+    sent()
+    listed(names(locked=("a",)))
+    since = them.moment()
+    sent()
+    them.touch(0, ["a"], since)
+    listed(names("a"))
+    assert free(them) == []
+    assert watcher.looks == [path]
+    sent()
+    listed(names("a"))
+    assert free(them) == ["a"]
+    them.touch(0, ["a"], them.moment())
+    assert watcher.looks == [path], "nothing was missed"
+
+
 def test_what_was_given_back_is_free_at_once() -> None:
     them, listed, sent, told = watched()
     listed(names("a"))
     sent()
-    them.touch(0, ["a"])
+    them.touch(0, ["a"], them.moment())
     them.given_back(0, ticket("a"))
     assert (free(them), told) == (["a"], ["jobs", "jobs"])
     listed(names("a"))
@@ -93,6 +119,6 @@ def test_what_is_not_watched_is_forgotten() -> None:
     assert them.watched() == [1]
     listed(names("a"))  # came late
     assert free(them) == []
-    them.touch(0, ["a"])
+    them.touch(0, ["a"], them.moment())
     them.given_back(0, ticket("a"))
     assert them.depth([0]) == 0
