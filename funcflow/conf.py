@@ -14,7 +14,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from funcflow import errors, options_kubernetes, options_swift
+from funcflow import errors, options_kubernetes, options_secrets, options_swift
 
 MIB = 1024 * 1024
 
@@ -268,6 +268,7 @@ LIMITS = [
     cfg.IntOpt("max_versions", default=10, help="Versions of one function or composition."),
     cfg.IntOpt("max_kept_workers", default=10, min=0, help="Kept warm of one function at most."),
     cfg.IntOpt("max_compositions", default=1000, help="Compositions of one project."),
+    cfg.IntOpt("max_secrets", default=1000, min=0, help="Secrets of one project."),
 ]
 
 #: Their names are those of :class:`funcflow.quotas.base.Limits`.
@@ -305,6 +306,7 @@ GROUPS: dict[str, Any] = {
     "swift": options_swift.OPTIONS,
     "limits": LIMITS,
     "quotas": QUOTAS,
+    "secrets": options_secrets.OPTIONS,
 }
 
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final, Literal, TypeVar
 
 from oslo_config import cfg
 
-from funcflow import errors, ids, models, origins, packages
+from funcflow import errors, ids, images, models, models_secrets, mounts, origins, packages
 from funcflow.db import functions, runtimes, usage
 from funcflow.db.engine import Database
 from funcflow.quotas import base as quotas
@@ -55,6 +55,8 @@ class Wish:
     environment: Mapping[str, str] | Literal[Keep.KEEP] = KEEP
     #: Changes to the environment, on top of ``environment``; None removes a variable.
     variables: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
+    configuration: Mapping[str, Any] | Literal[Keep.KEEP] = KEEP
+    secrets: tuple[models_secrets.SecretMount, ...] | Literal[Keep.KEEP] = KEEP
     cpu: int | Literal[Keep.KEEP] = KEEP
     memory_size: int | Literal[Keep.KEEP] = KEEP
     timeout: float | Literal[Keep.KEEP] = KEEP
@@ -99,6 +101,8 @@ class Deployer:
             "description": "",
             "entry": "main.main",
             "environment": {},
+            "configuration": {},
+            "secrets": [],
             "cpu": limits.default_cpu,
             "memory_size": limits.default_memory,
             "timeout": float(limits.default_timeout),
@@ -164,6 +168,7 @@ class Deployer:
         limits = self._quotas.limits(context.project_id)
 
         def write(connection: Any) -> None:
+            mounts.check(connection, context, made.revision, wished=wish.secrets is not KEEP)
             functions.create(connection, made, limits.functions)
             self._check_code(connection, made.project_id, limits)
 
@@ -197,6 +202,8 @@ class Deployer:
             made = functions.locked(connection, current.id, current.project_id)
             revision = _merged(made.revision, wish, runtime, upload)
             if revision != made.revision:
+                wished = wish.secrets is not KEEP
+                mounts.check(connection, context, revision, wished=wished)
                 made = functions.new_revision(
                     connection, made.id, made.project_id, revision, now=now
                 )
@@ -262,7 +269,7 @@ class Deployer:
             return self._source(wish.source, _pick(wish.entry, old.entry), old, runtime)
         if wish.package is None:
             if runtime is not None and old.code.get("source") == "image":
-                raise errors.BadRequest("an image brings its own runtime", code="bad_image")
+                raise images.bad("an image brings its own runtime")
             return None
         package = wish.package
         promised = None if wish.code is KEEP else wish.code.get("md5sum")
@@ -328,6 +335,8 @@ def _merged(
         size=old.size if upload is None else upload.size,
         entry=_pick(wish.entry, old.entry),
         environment={name: value for name, value in environment.items() if value is not None},
+        configuration=_pick(wish.configuration, old.configuration),
+        secrets=_pick(wish.secrets, old.secrets),
         limits=limits,
         delivery=_pick(wish.delivery, old.delivery),
         network=_pick(wish.network, old.network),

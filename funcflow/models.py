@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from funcflow import states
+from funcflow import models_secrets, states
 
 Delivery = Literal["at-least-once", "at-most-once"]
 CompositionType = Literal["STANDARD", "EXPRESS"]
@@ -74,6 +74,9 @@ class Revision:
     digest: str | None
     entry: str = "main.main"
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    #: JSON that the metadata service shows to the function.
+    configuration: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    secrets: tuple[models_secrets.SecretMount, ...] = ()
     limits: Limits = Limits()
     delivery: Delivery = "at-least-once"
     #: Whether the worker may reach the network.

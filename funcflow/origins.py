@@ -7,26 +7,18 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import fnmatch
-import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from oslo_config import cfg
 
-from funcflow import errors, models, options_swift
+from funcflow import errors, images, models, options_swift
 
 if TYPE_CHECKING:
     from funcflow.deploy import Wish
     from funcflow.swift.objects import Objects
 
 _SOURCES = ("package", "source", "swift", "image")
-#: A name as registries have it: host and path, tag, digest.
-_IMAGE = re.compile(
-    r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
-    r"(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
-    re.ASCII,
-)
 
 
 class Origins:
@@ -91,24 +83,11 @@ class Origins:
 
     def _check_image(self, wish: Wish, image: object) -> None:
         """Only images that the operator lets run, and nothing beside them."""
-        if not self._images:
-            raise errors.BadRequest(
-                "functions from image cannot be run here",
-                code="unsupported_code_source",
-                hint="Send the code as a package.",
-            )
-        if not isinstance(image, str) or len(image) > 255 or not _IMAGE.fullmatch(image):
-            raise errors.BadRequest("code.image is not the name of an image", code="bad_image")
-        if not any(fnmatch.fnmatchcase(image, pattern) for pattern in self._images):
-            raise errors.Forbidden(
-                f"functions may not be made of the image {image}",
-                code="image_refused",
-                hint=f"Images that may be used: {', '.join(self._images)}",
-            )
+        images.check(image, self._images)
         if wish.package is not None or wish.source is not None:
-            raise errors.BadRequest("code is an image or a package, not both", code="bad_image")
+            raise images.bad("code is an image or a package, not both")
         if isinstance(wish.runtime, str):
-            raise errors.BadRequest("an image brings its own runtime", code="bad_image")
+            raise images.bad("an image brings its own runtime")
 
 
 def code_of(wished: object, md5sum: str) -> dict[str, Any]:

@@ -142,8 +142,9 @@ def split_alias(reference: str) -> tuple[str | None, str]:
 def hidden(revision: models.Revision) -> models.Revision:
     """The revision without what its code is: for whoever may not read it."""
     return dataclasses.replace(
-        revision, code={"source": "hidden"}, digest=None, entry="", environment={}, size=0
-    )
+        revision, code={"source": "hidden"}, digest=None, entry="", environment={}, size=0,
+        configuration={}, secrets=(),
+    )  # fmt: skip
 
 
 def _covers(share: models.Share, version: int, alias: str | None) -> bool:

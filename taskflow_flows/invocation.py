@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from funcflow import models
@@ -34,6 +35,10 @@ class Lease(Protocol):
     #: Whether it was started for this run, and the seconds that took.
     cold: bool
     startup: float
+    #: What the run may ask the metadata service for, by name.
+    secrets: Mapping[str, str]
+    #: What must not be seen in what the run prints and raises.
+    hidden: Sequence[str]
 
     def give_back(self) -> None:
         """The run ended; somebody else may use the worker if it still lives."""
@@ -58,6 +63,7 @@ class Pools(Protocol):
         not the function's own project; workers never serve two of them.
 
         :raises funcflow.sandboxes.base.SandboxError: none came up, or no room in time
+        :raises funcflow.errors.FuncflowError: ``secret_unavailable``
         """
 
 

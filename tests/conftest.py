@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tools.images import build
+from tools.services import barbican as secret_store
 from tools.services import identities, kubernetes, postgres, process
 from tools.services import keystone as identity
 from tools.services import rabbitmq as amqp
@@ -183,6 +184,17 @@ def swift_node(service_folder: Path, keystone: identity.Server) -> Iterator[obje
             yield server
         finally:
             server.kill()
+
+
+@pytest.fixture(scope="session")
+def barbican(service_folder: Path, keystone: identity.Server) -> Iterator[secret_store.Server]:
+    """A Barbican shared by all tests, behind the shared Keystone: use projects of your own."""
+    server = secret_store.Server(service_folder / "barbican", keystone.url)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture

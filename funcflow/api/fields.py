@@ -98,6 +98,8 @@ class Body:
     strict: bool = True
     limit: int = MAX_JSON
     description: str = ""
+    #: Its values are secrets, which errors do not repeat.
+    hidden: bool = False
 
     def __post_init__(self) -> None:
         schema = {
@@ -111,7 +113,10 @@ class Body:
             if isinstance(kind := field.get("type"), str) and kind in _SPELLINGS
         }
         whole = [n for n, field in self.fields.items() if field.get("type") == "integer"]
-        object.__setattr__(self, "_validator", jsonschema_rs.Draft202012Validator(schema))
+        mask = "(hidden)" if self.hidden else None
+        object.__setattr__(
+            self, "_validator", jsonschema_rs.Draft202012Validator(schema, mask=mask)
+        )
         object.__setattr__(self, "_spell", spell)
         object.__setattr__(self, "_whole", tuple(whole))
 

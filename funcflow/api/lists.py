@@ -111,6 +111,7 @@ SHARES = Listing(
     times=("created_at", "expires_at"),
     projects=False,
 )
+SECRETS = Listing(texts=("id", "name", "description", "version"))
 ALIASES = Listing(texts=("id", "name", "description", "function_id", "function_version"))
 EXECUTIONS = Listing(
     texts=(

@@ -52,6 +52,12 @@ _PATH_PARAMETERS: dict[str, Schema] = {
     "activity": {"type": "string", "minLength": 1, "examples": ["resize"]},
     "alias_name": {"type": "string", "minLength": 1, "examples": ["live"]},
     "share_id": common.ID,
+    "secret_id": {
+        "type": "string",
+        "minLength": 1,
+        "description": "Its id or name.",
+        "examples": ["db-password"],
+    },
     "project_id": {"type": "string", "minLength": 1},
     "token": {"type": "string", "minLength": 1, "description": "As the task gave it."},
     "version": {**common.VERSION, "examples": [1]},

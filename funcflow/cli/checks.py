@@ -20,6 +20,7 @@ from funcflow.cli.client import Client
 from funcflow.jobboards import base as board_base
 from funcflow.sandboxes import base as sandbox_base
 from funcflow.sandboxes.process import protections
+from funcflow.secrets import keyring
 
 #: Protections without which trusted functions run all the same.
 _BEARABLE = frozenset({*protections.LIMITS, "hostname", "cgroups"})
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace, client: Client) -> Iterator[Check]:
         yield Check("configuration", "error", exc.message, exc.hint)
         return
     yield Check("configuration", "ok", ", ".join(args.config_file) or "defaults")
-    for check in (_database, _jobboard, _swift, _node, _sandbox):
+    for check in (_database, _jobboard, _swift, _node, _sandbox, _secrets):
         yield from _guarded(check, conf)
     yield _server(client)
 
@@ -145,6 +146,19 @@ def _sandbox(conf: cfg.ConfigOpts) -> Iterator[Check]:
                 yield Check(name, "ok", protection.detail)
             else:
                 yield _missing(name, protection)
+
+
+def _secrets(conf: cfg.ConfigOpts) -> Iterator[Check]:
+    """The keys that seal them."""
+    files = conf.secrets.key_files
+    if files:
+        keyring.Keys(conf)
+        yield Check("secrets", "ok", f"{len(files)} keys")
+    elif conf.jobboard.driver == "embedded":
+        yield Check("secrets", "ok", f"{_folder(conf)}/secrets.key, made when it is needed")
+    else:
+        advice = "Name key files in [secrets] key_files on every API and conductor."
+        yield Check("secrets", "warn", "no key, so none can be kept", advice)
 
 
 def _missing(name: str, protection: sandbox_base.Protection) -> Check:

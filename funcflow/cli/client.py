@@ -19,6 +19,7 @@ from funcflow.cli.resources import (
     Executions,
     Functions,
     Resource,
+    Secrets,
     TaskTokens,
 )
 from funcflow.cli.transport import Answer, Transport
@@ -52,6 +53,7 @@ class Client:
             look_up=False,
         )
         self.task_tokens = TaskTokens(self)
+        self.secrets = Secrets(self, "/v1/secrets", "secrets", "secret", look_up=False)
 
     def approvals_of(self, execution_id: str | None = None) -> Collection:
         """What waits for a decision, of one execution or of all."""

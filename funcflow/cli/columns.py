@@ -131,6 +131,8 @@ FUNCTION: Layout = (
     *_RUNS,
     Column("latest_version"),
     Column("count"),
+    Column("configuration", Structure, detail=True),
+    Column("secrets", Structure, detail=True),
     Column("shared_as", Structure, detail=True),
     *_OWNED,
 )
@@ -141,6 +143,16 @@ SCALING: Layout = (
     Column("provisioned", Structure),
 )
 
+SECRET: Layout = (
+    Column("id"),
+    Column("name"),
+    Column("version"),
+    Column("barbican"),
+    Column("description", detail=True),
+    Column("project_id", detail=True),
+    Column("created_at", detail=True),
+    Column("updated_at"),
+)
 SHARE: Layout = (
     Column("id"),
     Column("target_kind"),

@@ -292,6 +292,14 @@ class CompositionExecutions(Collection):
         return _text(self._client, f"{self._of(execution_id, kind)}{query}")
 
 
+class Secrets(Collection):
+    """Secrets, by id or name."""
+
+    def replace(self, ref: str, body: Mapping[str, Any]) -> Resource:
+        """Another value."""
+        return self._client.call("PUT", self._of(ref), body)
+
+
 class TaskTokens:
     """How tasks that wait are answered."""
 

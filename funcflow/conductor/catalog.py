@@ -66,6 +66,15 @@ class Catalog:
             return FREE
         return Bounds(limit, _maybe(limits.executions), _maybe(limits.memory))
 
+    def calls_a_minute(self, project_id: str) -> int:
+        """How many the project may make; -1: any.
+
+        :raises funcflow.errors.Unavailable: nobody can say
+        """
+        return (
+            -1 if self._quotas is None else self._quotas.limits(project_id).invocations_per_minute
+        )
+
     def max_concurrency(self, function_id: str) -> int | None:
         """The limit of the function as it is now; None also for a deleted one."""
         with self._lock:

@@ -29,6 +29,7 @@ from funcflow.conductor import (
     pools,
     runner,
     scaling,
+    secrets,
     settings,
     slots,
     sweeper,
@@ -39,6 +40,7 @@ from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
 from funcflow.quotas import base as quotas
 from funcflow.sandboxes import base as sandbox_base
+from funcflow.secrets import masking
 from funcflow.stores import base as store_base
 from taskflow_flows import invocation as inv
 
@@ -72,12 +74,13 @@ class Conductor(board_base.Listener):
         self._sandbox = sandbox
         self._stopping = threading.Event()
         self._draining = False
+        self._unmask: Callable[[], None] = lambda: None
         cache_dir = settings.cache_dir(conf)
         self._packages = packages.Cache(cache_dir, conf.store.cache_size, store)
         self._catalog = catalog.Catalog(database, quotas.load(conf, database))
-        self._pools = pools.Pools(
-            sandbox, self._packages.fetch, settings.bounds_of(conf, sandbox.local)
-        )
+        self._secrets = secrets.Secrets(conf, database)
+        bounds = settings.bounds_of(conf, sandbox.local)
+        self._pools = pools.Pools(sandbox, self._packages.fetch, bounds, self._secrets.mount)
         self._ledger = ledger.Ledger(database, self._stopping)
         self._flusher = logs.LogFlusher(
             lambda execution_id, chunks: database.write(executions.AppendLogs(execution_id, chunks))
@@ -144,6 +147,7 @@ class Conductor(board_base.Listener):
         :param alone: nobody else works on this board, so rows that look open from an
             earlier life are put right at once
         """
+        self._unmask = masking.install(lambda: self._secrets.hidden)
         swept = self._sandbox.sweep()
         if swept:
             LOG.warning("removed %d things a predecessor left behind", swept)
@@ -196,6 +200,7 @@ class Conductor(board_base.Listener):
         self._consumer.stop()
         self._board.stop()
         self._sandbox.close()
+        self._unmask()
 
     # -- the board's listener -------------------------------------------------------------
 
@@ -216,6 +221,7 @@ class Conductor(board_base.Listener):
 
     def on_announce(self, topic: str) -> None:
         self._catalog.forget()
+        self._secrets.forget()
         self._compositions.forget()
 
     # -- hand-over ------------------------------------------------------------------------

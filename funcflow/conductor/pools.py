@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from funcflow import models, packages
+from funcflow.conductor.leases import Slot, Waiter, WorkerLease
+from funcflow.conductor.secrets import NOTHING, Mounted
 from funcflow.sandboxes import base as sandbox_base
 from taskflow_flows import invocation as inv
 
@@ -38,57 +40,6 @@ class Bounds:
     idle: float
 
 
-@dataclasses.dataclass(slots=True, eq=False)
-class Slot:
-    """A worker in the pool, and how many runs it has now."""
-
-    key: Key
-    worker: sandbox_base.Worker
-    package: packages.Lease | None
-    memory: int
-    concurrency: int
-    busy: int = 0
-    idle_since: float = 0.0
-    retired: bool = False
-    ended: bool = False
-
-    @property
-    def usable(self) -> bool:
-        return not self.retired and self.worker.alive
-
-
-@dataclasses.dataclass(slots=True, eq=False)
-class Waiter:
-    """A call that waits for a worker of its revision, or for room to start one."""
-
-    key: Key
-    wake: threading.Event = dataclasses.field(default_factory=threading.Event)
-    slot: Slot | None = None
-
-
-class WorkerLease:
-    """See :class:`taskflow_flows.invocation.Lease`."""
-
-    __slots__ = ("_done", "_pools", "_slot", "cold", "startup", "worker")
-
-    def __init__(self, pools: Pools, slot: Slot, cold: bool) -> None:
-        self._pools, self._slot, self._done = pools, slot, False
-        self.worker = slot.worker
-        self.cold = cold
-        self.startup = slot.worker.startup if cold else 0.0
-
-    def give_back(self) -> None:
-        if not self._done:
-            self._done = True
-            self._pools.give_back(self._slot)
-
-    def discard(self) -> None:
-        if not self._done:
-            self._done = True
-            self._slot.retired = True
-            self._pools.give_back(self._slot)
-
-
 class Pools:
     """All workers of one conductor."""
 
@@ -97,8 +48,11 @@ class Pools:
         sandbox: sandbox_base.Sandbox,
         fetch: Callable[[str], packages.Lease],
         bounds: Bounds,
+        mount: Callable[[models.Revision], Mounted] = lambda _: NOTHING,
     ) -> None:
+        """:param mount: opens the secrets of a revision"""
         self._sandbox = sandbox
+        self._mount = mount
         self._fetch = fetch
         self._bounds = bounds
         self._lock = threading.Lock()
@@ -119,25 +73,32 @@ class Pools:
         key = key_of(definition.revision, project_id)
         waiter: Waiter | None = None
         while True:
+            # Each time: they may change while a call waits.
+            mounted = self._mount(definition.revision)
             with self._lock:
+                outdated = self._outdated(key, mounted.stamp) if mounted.stamp else []
                 slot = self._warm(key)
                 if slot is not None:
-                    return WorkerLease(self, slot, cold=False)
-                start, victims = self._may_start(key, definition)
-                if not start:
+                    start, victims = False, list[Slot]()
+                else:
+                    start, victims = self._may_start(key, definition)
+                victims += outdated
+                if slot is None and not start:
                     # Who waited before keeps the place in front of those who come now.
                     if waiter is None:
-                        self._waiters.append(waiter := Waiter(key))
+                        self._waiters.append(waiter := Waiter(key, mounted.stamp))
                     else:
-                        self._waiters.appendleft(waiter := Waiter(key))
+                        self._waiters.appendleft(waiter := Waiter(key, mounted.stamp))
             for victim in victims:
                 self._end(victim)
             if start:
-                return WorkerLease(self, self._start(key, definition), cold=True)
-            assert waiter is not None
-            slot = self._wait(waiter, deadline)
+                slot = self._start(key, definition, mounted)
+                return WorkerLease(self.give_back, slot, mounted, cold=True)
+            if slot is None:
+                assert waiter is not None
+                slot = self._wait(waiter, deadline)
             if slot is not None:
-                return WorkerLease(self, slot, cold=False)
+                return WorkerLease(self.give_back, slot, mounted, cold=False)
 
     def _wait(self, waiter: Waiter, deadline: float) -> Slot | None:
         """Wait for a place on a worker, or (None) for a reason to look again."""
@@ -173,6 +134,7 @@ class Pools:
     def scale(self, definition: inv.Definition, count: int) -> int:
         """Start or stop workers of a revision; at least one stays. Returns their number."""
         key = key_of(definition.revision)
+        mounted = self._mount(definition.revision)
         for _ in range(count):
             with self._lock:
                 start, victims = self._may_start(key, definition, extra=True)
@@ -180,7 +142,7 @@ class Pools:
                 self._end(victim)
             if not start:
                 raise sandbox_base.SandboxError("no room for more workers", code="no_capacity")
-            self.give_back(self._start(key, definition))
+            self.give_back(self._start(key, definition, mounted))
         for _ in range(-count):
             with self._lock:
                 idle = [slot for slot in self._slots.get(key, ()) if slot.busy == 0]
@@ -268,6 +230,16 @@ class Pools:
             best.busy += 1
         return best
 
+    def _outdated(self, key: Key, stamp: str) -> list[Slot]:
+        """Retire the workers that have other secrets than these; those that can end now."""
+        old = [slot for slot in self._slots.get(key, ()) if slot.stamp != stamp]
+        for slot in old:
+            slot.retired = True
+        idle = [slot for slot in old if slot.busy == 0]
+        for slot in idle:
+            self._forget(slot)
+        return idle
+
     def _may_start(
         self, key: Key, definition: inv.Definition, extra: bool = False
     ) -> tuple[bool, list[Slot]]:
@@ -313,7 +285,7 @@ class Pools:
     def _hand_over(self, slot: Slot) -> bool:
         """Give a free place on the slot to the first waiter for its revision."""
         for waiter in self._waiters:
-            if waiter.key == slot.key and waiter.slot is None:
+            if (waiter.key, waiter.stamp) == (slot.key, slot.stamp) and waiter.slot is None:
                 slot.busy += 1
                 waiter.slot = slot
                 self._waiters.remove(waiter)
@@ -336,7 +308,7 @@ class Pools:
 
     # -- below: without the lock ----------------------------------------------------------
 
-    def _start(self, key: Key, definition: inv.Definition) -> Slot:
+    def _start(self, key: Key, definition: inv.Definition, mounted: Mounted) -> Slot:
         """A new worker with one run on it; its other places go to whoever waits."""
         limits = definition.revision.limits
         slot: Slot | None = None
@@ -350,9 +322,12 @@ class Pools:
                 trusted=definition.trusted,
                 package=package.path if package is not None else None,
                 image=definition.image,
+                secrets=mounted.environment,
             )
             worker = self._sandbox.start(spec)
-            slot = Slot(key, worker, package, limits.memory_size, limits.concurrency, 1)
+            slot = Slot(
+                key, worker, package, limits.memory_size, limits.concurrency, mounted.stamp, 1
+            )
             return slot
         finally:
             with self._lock:

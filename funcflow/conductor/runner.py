@@ -25,6 +25,8 @@ LOG = logging.getLogger(__name__)
 
 #: Faults of the place, not of the work: before the work began they cost no attempt.
 FREE = frozenset({"no_capacity", "unavailable", "swift_unavailable", "worker_gone"})
+#: Faults that another attempt would meet again, and the types of error they are told as.
+HOPELESS = {"unprotected": "Unprotected", "secret_unavailable": "SecretUnavailable"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -202,8 +204,8 @@ class Runner:
             )
         else:
             LOG.warning("execution %s: attempt %d: %s", execution.id, execution.attempts, exc)
-        if code == "unprotected":
-            return self._unprotected(execution, exc)
+        if code in HOPELESS:
+            return self._hopeless(execution, HOPELESS[code], exc)
         if invocation.began and self._only_once(execution):
             return self._lose(execution)
         told = exc.message if isinstance(exc, errors.FuncflowError) else "it cannot be run"
@@ -215,13 +217,17 @@ class Runner:
         self._requeue(execution, code, self._policy.delay(execution.attempts), count=counts)
         return self._read(execution.id)
 
-    def _unprotected(self, execution: models.Execution, exc: Exception) -> models.Execution | None:
-        """Trying again will not build the missing wall: tell the caller now."""
-        error = models.FunctionError(type="Unprotected", message=str(exc))
+    def _hopeless(
+        self, execution: models.Execution, kind: str, exc: Exception
+    ) -> models.Execution | None:
+        """Trying again will not help: tell the caller now."""
         failed = dataclasses.replace(
-            execution, state=states.State.FAILED, error=error, finished_at=time.time()
+            execution,
+            state=states.State.FAILED,
+            error=models.FunctionError(type=kind, message=str(exc)),
+            finished_at=time.time(),
         )
-        return failed if self._ledger.write(failed) else self._read(execution.id)
+        return failed if self._ledger.write(failed) else self._read(failed.id)
 
     # -- moves ----------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 from funcflow import errors, models
-from funcflow.conductor import pools, runner
+from funcflow.conductor import pools, runner, sizes
 from funcflow.conductor.compositions import feeder
 from funcflow.db import executions, garbage, tallies
 from funcflow.db.engine import Database
@@ -69,6 +69,7 @@ class Sweeper:
         self._times = times
         self._compositions = compositions
         self._orphans = garbage.Orphans(database)
+        self._sizes = sizes.Sizes(database, store)
         self._next_tidy = time.monotonic() + TIDY
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
@@ -175,6 +176,7 @@ class Sweeper:
             return  # The owner of the first shard does it for all.
         if self._times.retention:
             self._purge_settled(time.time() - self._times.retention)
+        self._sizes.fill()
         self._collect()
         if time.monotonic() >= self._next_tidy:
             self._next_tidy = time.monotonic() + TIDY

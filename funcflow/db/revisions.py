@@ -5,12 +5,13 @@ Used by the modules of functions and versions, and by the conductor.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
 import sqlalchemy as sa
 
-from funcflow import errors, models
+from funcflow import errors, models, models_secrets
 from funcflow.db import locks, tables
 
 _t = tables.revisions
@@ -54,6 +55,8 @@ def insert(connection: sa.Connection, revision: models.Revision) -> None:
             network=revision.network,
             created_at=revision.created_at,
             size=revision.size,
+            configuration=json.dumps(dict(revision.configuration)),
+            secrets=json.dumps([dataclasses.asdict(mount) for mount in revision.secrets]),
         )
     )
 
@@ -99,4 +102,6 @@ def to_revision(row: Any) -> models.Revision:
         network=bool(row[14]),
         created_at=row[15],
         size=row[16],
+        configuration=json.loads(row[17]),
+        secrets=tuple(models_secrets.SecretMount(**mount) for mount in json.loads(row[18])),
     )

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from funcflow.db.columns import flag, key_number, metadata, number, text, when, where
 
 #: The newest migration; ``Database.check_schema`` compares it with the database's own.
-REVISION = "0006"
+REVISION = "0008"
 
 runtimes = sa.Table(
     "runtimes",
@@ -70,6 +70,8 @@ revisions = sa.Table(
     when("created_at"),
     when("retired_at", nullable=True),
     number("size"),
+    sa.Column("configuration", sa.Text, nullable=False, server_default="{}"),
+    sa.Column("secrets", sa.Text, nullable=False, server_default="[]"),
     sa.Index("ix_revisions_runtime_id", "runtime_id"),
     sa.Index("ix_revisions_digest", "digest"),
     sa.Index(

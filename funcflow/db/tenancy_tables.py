@@ -1,4 +1,5 @@
-"""The tables of what reaches beyond one project, or bounds it: shares, quotas, rates."""
+"""The tables of what reaches beyond one project, bounds it, or is its secret: shares, quotas,
+rates, secrets."""
 
 from __future__ import annotations
 
@@ -42,4 +43,21 @@ rates = sa.Table(
     metadata,
     text("project_id", primary_key=True),
     text("seconds"),
+)
+
+#: ``sealed`` is encrypted for exactly this row and version; or ``barbican`` says where it is.
+secrets = sa.Table(
+    "secrets",
+    metadata,
+    text("id", primary_key=True),
+    text("project_id"),
+    text("name"),
+    text("description"),
+    number("version", None),
+    sa.Column("sealed", sa.Text),
+    sa.Column("barbican", sa.Text),
+    when("created_at"),
+    when("updated_at", nullable=True),
+    sa.UniqueConstraint("project_id", "name"),
+    sa.Index("ix_secrets_project_id", "project_id", "id"),
 )

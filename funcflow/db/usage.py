@@ -57,6 +57,23 @@ def locked_code_size(connection: sa.Connection, project_id: str) -> int:
     return code_size(connection, project_id)
 
 
+def unsized(connection: sa.Connection, after: str, limit: int) -> list[str]:
+    """Digests behind ``after`` of packages whose size was never written down, in order."""
+    query = (
+        sa.select(_r.c.digest)
+        .where(_r.c.size == 0, _r.c.digest > after)
+        .distinct()
+        .order_by(_r.c.digest)
+        .limit(limit)
+    )
+    return list(connection.execute(query).scalars())
+
+
+def set_size(connection: sa.Connection, digest: str, size: int) -> None:
+    """Write down the bytes of a package."""
+    connection.execute(sa.update(_r).where(_r.c.digest == digest, _r.c.size == 0).values(size=size))
+
+
 def functions(connection: sa.Connection, project_id: str) -> int:
     """Functions of the project."""
     t = tables.functions.c

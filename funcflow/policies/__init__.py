@@ -25,6 +25,7 @@ from funcflow.policies import (
     quotas,
     runtimes,
     scaling,
+    secrets,
     shares,
     versions,
     workers,
@@ -48,6 +49,7 @@ MODULES = (
     runtimes,
     workers,
     quotas,
+    secrets,
 )
 
 

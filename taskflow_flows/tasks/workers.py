@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -9,6 +10,7 @@ from taskflow import task
 
 from funcflow import models
 from funcflow.sandboxes import base as sandbox_base
+from funcflow.secrets import masking
 from taskflow_flows import invocation as inv
 
 #: Workers to try when they end just before they are called.
@@ -42,11 +44,10 @@ class RunFunction(task.Task):  # type: ignore[misc]
             return sandbox_base.Outcome(
                 error=models.FunctionError(type="Cancelled", message="cancelled before it ran")
             )
-        request = _request(invocation, definition)
         for left in reversed(range(TRIES)):
             invocation.began = True
             try:
-                outcome = lease.worker.invoke(request, invocation.logs.add)
+                outcome = _invoke(invocation, definition, lease)
             except sandbox_base.SandboxError as exc:
                 if exc.code != "worker_gone":
                     raise
@@ -68,7 +69,27 @@ def _acquire(invocation: inv.Invocation, definition: inv.Definition) -> inv.Leas
     return invocation.pools.acquire(definition, invocation.limits.acquire, caller)
 
 
-def _request(invocation: inv.Invocation, definition: inv.Definition) -> sandbox_base.Request:
+def _invoke(
+    invocation: inv.Invocation, definition: inv.Definition, lease: inv.Lease
+) -> sandbox_base.Outcome:
+    """One run; what it was lent is not seen in what it prints and raises."""
+    request = _request(invocation, definition, lease)
+    hidden = [*lease.hidden]
+    if request.delegation is not None:
+        hidden.append(request.delegation.token)
+    if not hidden:
+        return lease.worker.invoke(request, invocation.logs.add)
+    mask = masking.Mask(hidden, invocation.logs.add)
+    try:
+        outcome = lease.worker.invoke(request, mask.add)
+    finally:
+        mask.end()
+    return dataclasses.replace(outcome, error=mask.error(outcome.error))
+
+
+def _request(
+    invocation: inv.Invocation, definition: inv.Definition, lease: inv.Lease
+) -> sandbox_base.Request:
     execution = invocation.execution
     return sandbox_base.Request(
         execution_id=execution.id,
@@ -80,6 +101,7 @@ def _request(invocation: inv.Invocation, definition: inv.Definition) -> sandbox_
         timeout=definition.revision.limits.timeout,
         result_limit=invocation.limits.result,
         log_limit=invocation.limits.log,
+        secrets=lease.secrets,
     )
 
 

@@ -108,6 +108,11 @@ GET /v1/runtimes/{runtime_id}
 PATCH /v1/runtimes/{runtime_id}
 PUT /v1/runtimes/{runtime_id}
 GET /v1/runtimes/{runtime_id}/pool
+GET /v1/secrets
+POST /v1/secrets
+DELETE /v1/secrets/{secret_id}
+GET /v1/secrets/{secret_id}
+PUT /v1/secrets/{secret_id}
 POST /v1/task-tokens/{token}/failure
 POST /v1/task-tokens/{token}/heartbeat
 POST /v1/task-tokens/{token}/success

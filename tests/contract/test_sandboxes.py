@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import shutil
 import threading
@@ -12,13 +14,15 @@ from typing import Any
 
 import pytest
 
-from funcflow.sandboxes import local
+from funcflow.sandboxes import local, memory
 from funcflow.sandboxes.base import Sandbox, SandboxError, Worker
+from funcflow.sandboxes.kubernetes import driver
 from tests import clusters, sandboxing
 from tests.waiting import until
 
 DRIVERS = ["process", "memory", pytest.param("kubernetes", marks=clusters.PATIENT)]
 Configure = Callable[[Path], Any]
+_PROC = Path("/proc")
 
 
 @pytest.fixture(scope="module", params=DRIVERS)
@@ -191,6 +195,32 @@ def test_many_workers_at_once(sandbox: Sandbox, folder: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(one, range(24))) == [str(n) for n in range(24)]
     until(lambda: sandbox.metrics()["workers"] == 0, what="the end of all workers")
+
+
+def test_secrets_are_in_the_environment_alone(sandbox: Sandbox, folder: Path) -> None:
+    """Of the function; nobody else on the machine, and nobody in the cluster, sees them."""
+    if isinstance(sandbox, memory.MemorySandbox):
+        pytest.skip("its functions have no environment of their own")
+    (folder / "lent.py").write_text("import os\ndef main():\n    return os.environ['KEY']\n")
+    spec = dataclasses.replace(
+        sandboxing.spec(folder, "lent.main", environment={"KEY": "plain"}),
+        secrets={"KEY": "canary-of-a-secret"},
+    )
+    worker = sandbox.start(spec)
+    try:
+        assert sandboxing.call(worker)[0].value == '"canary-of-a-secret"'
+        seen = [_read(path) for part in ("environ", "cmdline") for path in _PROC.glob(f"*/{part}")]
+        if isinstance(sandbox, driver.KubernetesSandbox):
+            seen.append(json.dumps(sandbox._api.get("/api/v1/pods")))
+        assert "canary" not in f"{seen}{spec}"
+    finally:
+        worker.kill()
+
+
+def _read(path: Path) -> str:
+    with contextlib.suppress(OSError):  # it ended meanwhile
+        return path.read_text(errors="replace")
+    return ""
 
 
 def test_nothing_is_left_of_an_earlier_life(sandbox: Sandbox) -> None:

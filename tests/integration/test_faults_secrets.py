@@ -5,6 +5,7 @@ A whole life with canaries in place of every secret, all logs at DEBUG, failures
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import tempfile
@@ -25,6 +26,9 @@ PATH = "/secrets"
 SECRET = "canary-installation-secret"
 PASSWORD = "canary-database-password"
 ENVIRONMENT = "canary-environment-value"
+KEPT = "canary-kept-secret"
+CHANGED = "canary-changed-secret"
+LENT = "canary-secret-for-metadata"
 INPUT = "canary-input-value"
 TOKEN = "canary-token-of-a-client"
 KEYED = "canary-webhook-signature"
@@ -32,10 +36,18 @@ SOURCE = """
 import os
 # canary-in-code
 def main(word=None, fail=False):
+    print("kept:", os.environ["KEPT"])
     if fail:
-        raise ValueError("no good")
-    return len(os.environ["TOP_SECRET"]) + len(word or "")
+        raise ValueError("no good: " + os.environ["KEPT"])
+    return len(os.environ["TOP_SECRET"]) + len(word or "") + len(os.environ["KEPT"])
 """
+#: Its import fails, with the secret in hand.
+UNLOADABLE = """
+import os
+print("kept:", os.environ["KEPT"])
+raise RuntimeError(os.environ["KEPT"])
+"""
+KEY = base64.b64encode(b"canary-key-of-the-installation--").decode()
 #: The root logger at DEBUG, whatever a program wants: read at each program's start.
 LOUD = """
 import logging
@@ -46,15 +58,15 @@ logging.getLogger().setLevel(0)
 
 
 @pytest.fixture(scope="module")
-def loud() -> Iterator[None]:
-    """Programs that start meanwhile log all there is."""
+def loud() -> Iterator[str]:
+    """Programs that start meanwhile log all there is. A folder."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "sitecustomize.py").write_text(LOUD)
         before = os.environ.get("PYTHONPATH")
         parts = [folder, before] if before else [folder]
         os.environ["PYTHONPATH"] = os.pathsep.join(parts)
         try:
-            yield
+            yield folder
         finally:
             if before is None:
                 del os.environ["PYTHONPATH"]
@@ -64,12 +76,16 @@ def loud() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def place(
-    loud: None, zookeeper_secure: zookeeper.Node, postgres_server: postgres.Server
+    loud: str, zookeeper_secure: zookeeper.Node, postgres_server: postgres.Server
 ) -> Iterator[cluster.Cluster]:
     security = zookeeper_secure.security
     assert security
+    key_file = Path(loud) / "secrets.key"
+    key_file.touch(0o600)
+    key_file.write_text(KEY)
     options = {
         "DEFAULT": {"secret": SECRET},
+        "secrets": {"key_files": str(key_file)},
         "jobboard": {
             "path": PATH,
             "sasl_username": security.sasl_username,
@@ -89,7 +105,7 @@ def place(
 def canaries(place: cluster.Cluster, zookeeper_secure: zookeeper.Node) -> list[str]:
     assert zookeeper_secure.security
     found = [SECRET, PASSWORD, ENVIRONMENT, INPUT, TOKEN, KEYED]
-    found += ["canary-digest-password", "canary-in-code"]
+    found += ["canary-digest-password", "canary-in-code", KEPT, CHANGED, LENT, KEY]
     return [*found, zookeeper_secure.security.sasl_password]
 
 
@@ -130,9 +146,12 @@ def live(place: cluster.Cluster, node: zookeeper.Node) -> list[Any]:
         answers.append(answer)
         return status, answer
 
+    for name, value in (("kept", KEPT), ("lent", LENT)):
+        assert ask("POST", "/v1/secrets", {"name": name, "value": value})[0] == 201
     function = load.create(
-        place.url, "secretive", SOURCE, environment={"TOP_SECRET": ENVIRONMENT}, timeout=20
-    )
+        place.url, "secretive", SOURCE, environment={"TOP_SECRET": ENVIRONMENT}, timeout=20,
+        secrets=[{"secret": "kept"}, {"secret": "lent", "mount": "metadata"}],
+    )  # fmt: skip
     given = {"word": INPUT}
     for sync in (True, False):
         for extra in ({}, {"fail": True}):
@@ -141,6 +160,7 @@ def live(place: cluster.Cluster, node: zookeeper.Node) -> list[Any]:
             assert status == 201
             load.settled(place.url, [made["id"]])
             ask("GET", f"/v1/executions/{made['id']}/log")
+    secrets(place, ask, function)
     ask("POST", "/v1/executions", {"function_id": "unknown", "input": given})
     ask("POST", "/v1/executions", {"function_id": function, "input": given, "word": 1})
     ask("GET", "/v1/executions")
@@ -171,6 +191,59 @@ def live(place: cluster.Cluster, node: zookeeper.Node) -> list[Any]:
     return answers
 
 
+def secrets(place: cluster.Cluster, ask: Any, function: str) -> None:
+    """What goes wrong with secrets, and their end."""
+    for body in (
+        {"name": "kept", "value": KEPT},
+        {"name": "wrong", "value": [KEPT]},
+        {"name": "wrong", "value": {KEPT: KEPT}},
+        {"name": "wrong", "value": KEPT, "barbican": KEPT},
+        {"name": "wrong", "value": KEPT * 9999},
+        {"name": "wrong", "value": KEPT, "other": KEPT},
+    ):
+        assert ask("POST", "/v1/secrets", body)[0] in (400, 409)
+    broken = load.create(place.url, "unloadable", UNLOADABLE, secrets=[{"secret": "kept"}])
+
+    def run(function_id: str) -> Any:
+        _, made = ask("POST", "/v1/executions", {"function_id": function_id, "sync": True})
+        load.settled(place.url, [made["id"]])
+        ask("GET", f"/v1/executions/{made['id']}/log")
+        return ask("GET", f"/v1/executions/{made['id']}")[1]
+
+    assert "LoadError" in str(run(broken))
+    assert ask("PUT", "/v1/secrets/kept", {"value": CHANGED})[0] == 200
+    assert run(function)["status"] == "success"
+    # Sealed for another row, it opens nowhere.
+    plain = place.database_url.replace("+psycopg", "")
+    with psycopg.connect(plain) as connection:
+        connection.execute(
+            "UPDATE secrets SET sealed = (SELECT sealed FROM secrets WHERE name = 'lent')"
+        )
+        dump = str(connection.execute("SELECT * FROM secrets").fetchall())
+    assert not any(canary in dump for canary in (KEPT, CHANGED, LENT, KEY))
+    assert ask("PUT", "/v1/secrets/lent", {"value": LENT})[0] == 200  # and all forget the rest
+    assert "SecretUnavailable" in str(run(function))
+    assert ask("PUT", "/v1/secrets/kept", {"value": CHANGED})[0] == 200
+    assert run(function)["status"] == "success"
+    ask("GET", "/v1/secrets")
+    ask("GET", "/v1/secrets/kept")
+    assert ask("DELETE", "/v1/secrets/lent")[0] == 204
+    assert "SecretUnavailable" in str(run(function))
+    assert ask("POST", "/v1/secrets", {"name": "lent", "value": LENT})[0] == 201
+
+
+def database(place: cluster.Cluster) -> str:
+    """All rows of all tables."""
+    plain = place.database_url.replace("+psycopg", "")
+    with psycopg.connect(plain) as connection:
+        tables = connection.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+        ).fetchall()
+        rows = [connection.execute(f'SELECT * FROM "{name}"').fetchall() for (name,) in tables]
+    assert rows
+    return str(rows)
+
+
 def test_canaries(place: cluster.Cluster, zookeeper_secure: zookeeper.Node) -> None:
     answers = live(place, zookeeper_secure)
     logs = place.logs()
@@ -178,6 +251,9 @@ def test_canaries(place: cluster.Cluster, zookeeper_secure: zookeeper.Node) -> N
     for canary in canaries(place, zookeeper_secure):
         lines = [line for line in logs.splitlines() if canary in line]
         assert not lines, f"{canary} in the logs: {lines[:3]}"
+    rows = database(place)
+    assert ENVIRONMENT in rows, "all of it was looked at"
+    assert not [canary for canary in (KEPT, CHANGED, LENT, KEY, TOKEN) if canary in rows]
     # Inputs are the callers' own and are shown to them; nothing else is shown to anybody.
     shown = json.dumps(answers, ensure_ascii=False)
     for canary in canaries(place, zookeeper_secure):

@@ -8,7 +8,7 @@ from typing import Any
 
 import webob
 
-from funcflow import deploy, errors, sharing
+from funcflow import deploy, errors, mounts, sharing
 from funcflow.api import lists, reply
 from funcflow.api.announce import announce
 from funcflow.api.controllers import scaling, versions, workers
@@ -81,7 +81,7 @@ class Functions:
         """A zip goes as the file ``package`` of a multipart form, or is read from Swift with your
         token; a single module may go as the field ``source`` of a JSON body."""
         with request.body as form:
-            wish = deploy.Wish(**_wished(form.fields), package=form.file)
+            wish = _wish(request, form.fields, package=form.file)
             made = self._deployer.create(request.asker, wish)
         seen = schemas.view(sharing.Access(made))
         return reply.answer(seen, 201, {"Location": f"/v1/functions/{made.id}"})
@@ -125,7 +125,7 @@ class Function:
         """What is not given stays as it is. With ``{"source": "swift"}`` as ``code`` the object
         that the package came from is read anew."""
         with request.body as form:
-            wish = deploy.Wish(**_wished(form.fields), package=form.file)
+            wish = _wish(request, form.fields, package=form.file)
             return self._change(request, wish)
 
     @operation(
@@ -137,7 +137,7 @@ class Function:
         changes = dict(request.body)
         if changes.get("environment") is not None:
             changes["variables"] = changes.pop("environment")
-        return self._change(request, deploy.Wish(**_wished(changes, self._deployer)))
+        return self._change(request, _wish(request, changes, self._deployer))
 
     def _change(self, request: Request, wish: deploy.Wish) -> webob.Response:
         access = workers.find_access(self._services, request, self._id)
@@ -162,6 +162,20 @@ class Function:
         )
         announce(self._services, "functions")
         return reply.nothing()
+
+
+def _wish(
+    request: Request,
+    given: dict[str, Any],
+    deployer: deploy.Deployer | None = None,
+    package: Any = None,
+) -> deploy.Wish:
+    """What is asked for, if the asker may ask for it."""
+    wished = _wished(given, deployer)
+    if "secrets" in wished:
+        request.guard.check("secrets:mount", request.asker)
+        wished["secrets"] = tuple(mounts.mount(**each) for each in wished["secrets"])
+    return deploy.Wish(**wished, package=package)
 
 
 def _wished(given: dict[str, Any], deployer: deploy.Deployer | None = None) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from funcflow.api.controllers import (
     health,
     quotas,
     runtimes,
+    secrets,
     task_tokens,
 )
 from funcflow.api.metrics import Metrics
@@ -56,6 +57,7 @@ class V1(discovery.Version):
         self.aliases = aliases.Aliases(services)
         self.executions = executions.Executions(services, slots)
         self.quotas = quotas.Quotas(services)
+        self.secrets = secrets.Secrets(services)
         self.compositions = compositions.Compositions(services, slots)
         self.approvals = approvals.Approvals(services)
         self.activities = activities.Activities(services, slots)

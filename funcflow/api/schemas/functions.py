@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -42,6 +43,14 @@ GRANT = common.shape(
     },
     "Grant",
 )
+MOUNT = common.shape(
+    {
+        "secret": common.STRING,
+        "mount": {"enum": ["environment", "metadata"]},
+        "name": common.STRING,
+    },
+    "SecretMount",
+)
 _SHARED = {
     "id": common.ID,
     "name": common.MAYBE_STRING,
@@ -57,6 +66,8 @@ _SHARED = {
     "created_at": common.TIME,
     "updated_at": common.MAYBE_TIME,
     "environment": {"type": "object", "additionalProperties": common.STRING},
+    "configuration": {"type": "object"},
+    "secrets": {"type": "array", "items": MOUNT},
     "concurrency": common.INTEGER,
     "max_concurrency": {"type": ["integer", "null"]},
     "delivery": {"enum": ["at-least-once", "at-most-once"]},
@@ -92,6 +103,7 @@ WORKERS = common.page("workers", WORKER)
 SCALE = fields.Body({"count": fields.integer(1, 1000)}, required=("count",))
 
 _BIG = 2**53
+_SECRET = {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_.-]{0,127}$"}
 FIELDS: dict[str, Any] = {
     "name": common.NAME,
     "description": common.DESCRIPTION,
@@ -139,6 +151,30 @@ FIELDS: dict[str, Any] = {
         "propertyNames": {"pattern": "^[A-Za-z_][A-Za-z0-9_]{0,127}$"},
         "additionalProperties": fields.text(32768),
     },
+    "configuration": {
+        "type": "object",
+        "maxProperties": 256,
+        "description": "What the metadata service shows to the function.",
+    },
+    "secrets": {
+        "type": "array",
+        "maxItems": 32,
+        "items": {
+            "type": "object",
+            "properties": {
+                "secret": {**_SECRET, "description": "Its name in the function's project."},
+                "mount": {"enum": ["environment", "metadata"]},
+                "name": {
+                    **_SECRET,
+                    "description": "The variable, or the name at the metadata service; by default "
+                    "that of the secret (as variable in capitals, with _ for other characters).",
+                },
+            },
+            "required": ["secret"],
+            "additionalProperties": False,
+        },
+        "description": "Secrets of the project that the function gets; all of them.",
+    },
     "concurrency": fields.integer(1, 1000, description="runs at once in one worker"),
     "max_concurrency": fields.integer(1, 1_000_000, description="runs at once everywhere"),
     "delivery": {"type": "string", "enum": ["at-least-once", "at-most-once"]},
@@ -153,7 +189,7 @@ _PATCHED_ENVIRONMENT = {
 FORM = FormBody(
     fields.Body(FIELDS, strict=False),
     file="package",
-    json_fields=("code", "environment"),
+    json_fields=("code", "environment", "configuration", "secrets"),
     json_only=("source",),
 )
 PATCH = fields.Body(
@@ -205,6 +241,8 @@ def revision_view(revision: models.Revision) -> dict[str, Any]:
         "runtime_id": revision.runtime_id,
         "entry": revision.entry,
         "environment": dict(revision.environment),
+        "configuration": dict(revision.configuration),
+        "secrets": [dataclasses.asdict(mount) for mount in revision.secrets],
         "concurrency": limits.concurrency,
         "max_concurrency": limits.max_concurrency,
         "delivery": revision.delivery,

@@ -21,6 +21,8 @@ _FIELDS = (
     "description",
     "entry",
     "environment",
+    "configuration",
+    "secrets",
     "cpu",
     "memory_size",
     "timeout",
@@ -245,6 +247,19 @@ def _add_options(parser: argparse.ArgumentParser, *, file_required: bool) -> Non
         metavar="NAME=VALUE",
         help="an environment variable; may be repeated",
     )
+    run.add_argument(
+        "--configuration", type=_object, metavar="JSON", help="what the metadata service shows it"
+    )
+    run.add_argument(
+        "--secret",
+        action="append",
+        dest="secrets",
+        type=_mount,
+        metavar="[NAME=]SECRET",
+        help="a secret of the project as the variable NAME; may be repeated; replaces those it "
+        "had. @ before the name, or alone, is for the metadata service: @NAME=SECRET, @SECRET",
+    )
+    run.add_argument("--no-secrets", action="store_const", const=[], dest="secrets", help="none")
     run.add_argument("--cpu", type=int, metavar="MILLICPU", help="CPU share; 1000: one core")
     run.add_argument("--memory", dest="memory_size", type=parse_size, metavar="SIZE", help="256M")
     run.add_argument("--timeout", type=float, metavar="SECONDS", help="longest run")
@@ -319,3 +334,19 @@ def _pair(text: str) -> tuple[str, str]:
     if not name or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
     return name, value
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as exc:
+        raise argparse.ArgumentTypeError(f"{text!r} is no JSON: {exc}") from exc
+    if not isinstance(value, dict):
+        raise argparse.ArgumentTypeError("it must be a JSON object")
+    return value
+
+
+def _mount(text: str) -> dict[str, str]:
+    name, _, secret = text.removeprefix("@").rpartition("=")
+    mount = {"secret": secret, "mount": "metadata" if text.startswith("@") else "environment"}
+    return {**mount, "name": name} if name else mount

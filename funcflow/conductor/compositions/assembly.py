@@ -14,7 +14,7 @@ from oslo_config import cfg
 from funcflow import composition_targets, definitions, models, targets
 from funcflow.compositions.resources import Kind
 from funcflow.conductor import catalog, slots, sweeper
-from funcflow.conductor.compositions import base, crew, performers, runs
+from funcflow.conductor.compositions import base, crew, pace, performers, runs
 from funcflow.conductor.compositions.entry import Entry
 from funcflow.conductor.compositions.feeder import Feeder
 from funcflow.conductor.compositions.functions import Functions
@@ -92,7 +92,8 @@ class Compositions:
         self._runs = runs.Runs(
             around.runs, around.slots, self._crew, starved=around.starved, freed=around.freed
         )
-        functions = Functions(around.catalog, self._targets, self._runs, self._jobs)
+        steps = pace.Pace(around.catalog, database, self.keeper.timers)
+        functions = Functions(around.catalog, self._targets, self._runs, self._jobs, steps)
         self._nested = composition_targets.CompositionTargets(database, TARGET_AGE)
         self._performers: dict[str, base.Performer] = {
             Kind.FUNCTION.value: functions,

@@ -23,6 +23,7 @@ from funcflow.conductor import catalog
 from funcflow.conductor.compositions import base, journal
 from funcflow.conductor.compositions.holder import Holder
 from funcflow.conductor.compositions.jobs import Jobs
+from funcflow.conductor.compositions.pace import Pace
 from funcflow.conductor.compositions.runs import Run, Runs
 
 #: Steps that may wait for a run slot here although others might have one free; when nobody
@@ -54,11 +55,13 @@ class Functions:
         names: targets.Targets,
         runs: Runs,
         jobs: Jobs,
+        pace: Pace,
     ) -> None:
         self._catalog = known
         self._targets = names
         self._runs = runs
         self._jobs = jobs
+        self._pace = pace
         self._lock = threading.Lock()
         self._here: dict[tuple[str, int], Run] = {}
         #: Those that the platform failed here: what tries again is an execution of its own.
@@ -82,6 +85,8 @@ class Functions:
         for call in calls:
             if call.execution.id in known:
                 held.progress.remote.add(call.command.id)
+            elif self._waits(held, call.command):
+                continue
             elif call.away or not self._run(held, call):
                 away.append(call)
         if away:
@@ -90,6 +95,7 @@ class Functions:
     def cancel(self, held: base.Held, command: Request) -> None:
         assert isinstance(command, RunTask)
         run = self._here.get((held.row.id, command.id))
+        self._pace.forget(held.row, command.id)
         if run is not None:
             self._runs.cancel(run)
         elif not _detached(command):
@@ -176,6 +182,12 @@ class Functions:
         ):
             raise errors.NotFound(f"the function {work.name} has no alias {qualifier}")
         return target, qualifier
+
+    def _waits(self, held: Holder, command: RunTask) -> bool:
+        """Whether the project makes too many calls now. What the platform failed was counted."""
+        if (held.row.id, command.id) in self._failed:
+            return False
+        return self._pace.hold(held.row, command.id, held.now(), lambda: held.retry(command))
 
     def _run(self, held: Holder, call: _Call) -> bool:
         """Run it here, soon. False: there is no room."""

@@ -240,6 +240,8 @@ class KubernetesSandbox:
 
     def _adopt(self, spec: WorkerSpec) -> PodWorker | None:
         """A pod of our earlier life that is this revision's worker already."""
+        if spec.secrets:  # Nobody knows which ones it has.
+            return None
         claim = settings.claim(spec, self._lease.owner)
         wanted = manifests.claimed(claim)
         with self._lock:
@@ -299,7 +301,7 @@ class KubernetesSandbox:
         revision, sandbox = spec.revision, self._conf.sandbox
         message = {
             "entry": revision.entry,
-            "environment": dict(revision.environment),
+            "environment": {**revision.environment, **spec.secrets},
             "concurrency": revision.limits.concurrency,
             "memory_limit": revision.limits.memory_size,
             "max_pids": sandbox.max_pids,

@@ -72,7 +72,7 @@ class PodWorker(StreamWorker):
             self._link.hurry(run, time.monotonic() + _CANCEL)
 
     def kill(self) -> None:
-        if self.parting and self._users == 0 and self.alive:
+        if self.parting and not self.spec.secrets and self._users == 0 and self.alive:
             self.parted = True
             self._alive = False
             self._link.hang_up()

@@ -244,7 +244,7 @@ class ProcessSandbox:
             "package": "/package" if self._walled else str(spec.package),
             "work": "/tmp" if self._walled else str(self.folder / worker_id),  # noqa: S108
             "entry": revision.entry,
-            "environment": {**_ENVIRONMENT, **revision.environment},
+            "environment": {**_ENVIRONMENT, **revision.environment, **spec.secrets},
             "concurrency": revision.limits.concurrency,
             "logs": "frames" if revision.limits.concurrency > 1 else "fd",
             "memory_limit": revision.limits.memory_size,

@@ -151,6 +151,11 @@ CASES = [
     Case("runtimes.update", ADMIN, "PATCH", "/v1/runtimes/{runtime}", {"name": "x"}),
     Case("runtimes.delete", ADMIN, "DELETE", "/v1/runtimes/{runtime}"),
     Case("runtimes.pool", ADMIN, "GET", "/v1/runtimes/{runtime}/pool"),
+    Case("secrets.list", READS, "GET", "/v1/secrets", one=False),
+    Case("secrets.create", WRITES, "POST", "/v1/secrets", {"name": "x"}, one=False),
+    Case("secrets.show", READS, "GET", "/v1/secrets/{secret}"),
+    Case("secrets.replace", WRITES, "PUT", "/v1/secrets/{secret}", {"value": "x"}),
+    Case("secrets.delete", WRITES, "DELETE", "/v1/secrets/{secret}"),
     Case("quotas.own", READS, "GET", "/v1/quotas", one=False),
     Case("quotas.show", ADMIN, "GET", "/v1/quotas/{project}"),
     Case("quotas.update", ADMIN, "PATCH", "/v1/quotas/{project}", {"functions": 5}),
@@ -185,6 +190,8 @@ def world(cloud: identities.Cloud, guarded: up.Server) -> World:
     share = owner("POST", f"/v1/functions/{function}/shares", wish).json["id"]
     hidden = {"image": "funcflow/python3", "name": f"rt-{alias}", "is_public": False}
     runtime = root("POST", "/v1/runtimes", hidden).json["id"]
+    kept = {"name": f"se-{alias}", "value": "canary-in-the-secret"}
+    secret = owner("POST", "/v1/secrets", kept).json["id"]
     composed = _compose(owner, f"co-{alias}")
     dead = _bury(guarded, a.project, function)
 
@@ -209,6 +216,7 @@ def world(cloud: identities.Cloud, guarded: up.Server) -> World:
         "dead": (dead,),
         "share": (share,),
         "runtime": (runtime,),
+        "secret": (secret, secret.upper(), kept["name"]),
         "project": (a.project,),
         **composed,
     }

@@ -44,6 +44,7 @@ def test_openstack_has_every_command_that_needs_no_server_parts() -> None:
         "db_current",
         "bootstrap-keystone",
         "composition_run-local",
+        "secret_reencrypt",
     }
 
     assert plugin == {f"funcflow_{name}": ours[name] for name in ours.keys() - local}

@@ -26,6 +26,8 @@ class Lease:
     fault: Exception | None = None
     cold: bool = False
     startup: float = 0.0
+    secrets: dict[str, str] = dataclasses.field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
     ended: list[str] = dataclasses.field(default_factory=list)
     requests: list[sandbox_base.Request] = dataclasses.field(default_factory=list)
 

@@ -68,6 +68,8 @@ class Platform:
 
 class _Lease:
     cold, startup = False, 0.0
+    secrets: dict[str, str] = {}
+    hidden = ()
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
