@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from funcflow import states
+from funcflow import delegations, states
 
 Delivery = Literal["at-least-once", "at-most-once"]
 CompositionType = Literal["STANDARD", "EXPRESS"]
@@ -81,6 +81,8 @@ class Revision:
     created_at: float = 0.0
     #: Bytes of the package.
     size: int = 0
+    #: None: it acts as nobody.
+    identity: delegations.Identity | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +234,8 @@ class Execution:
     #: told there.
     parent_id: str | None = None
     parent_command: int | None = None
+    #: Our name of the trust its caller lends it.
+    trust_id: str | None = None
     created_at: float
     started_at: float | None = None
     finished_at: float | None = None
@@ -392,3 +396,5 @@ class RequestContext:
     service_roles: tuple[str, ...] = ()
     request_id: str
     traceparent: str | None = None
+    #: To do at once what only the asker may do at Keystone; kept and passed on nowhere.
+    auth_token: str | None = dataclasses.field(default=None, repr=False, compare=False)

@@ -40,6 +40,7 @@ from funcflow.jobboards import base as board_base
 from funcflow.quotas import base as quotas
 from funcflow.sandboxes import base as sandbox_base
 from funcflow.stores import base as store_base
+from funcflow.trusts import book
 from taskflow_flows import invocation as inv
 
 LOG = logging.getLogger(__name__)
@@ -78,6 +79,7 @@ class Conductor(board_base.Listener):
         self._pools = pools.Pools(
             sandbox, self._packages.fetch, settings.bounds_of(conf, sandbox.local)
         )
+        self._trusts = book.load(conf, database)
         self._ledger = ledger.Ledger(database, self._stopping)
         self._flusher = logs.LogFlusher(
             lambda execution_id, chunks: database.write(executions.AppendLogs(execution_id, chunks))
@@ -97,6 +99,7 @@ class Conductor(board_base.Listener):
             consumer=self._consumer,
             limits=limits,
             policy=policy,
+            trusts=self._trusts,
         )
         capacity = conf.conductor.capacity or MOST_RUNS
         weights = {name: float(weight) for name, weight in conf.conductor.weights.items()}
@@ -116,7 +119,7 @@ class Conductor(board_base.Listener):
                 definitions=known,
                 catalog=self._catalog,
                 runner=self._runner,
-                runs=runs.Parts(self._catalog, self._pools, self._ledger, limits),
+                runs=runs.Parts(self._catalog, self._pools, self._ledger, limits, self._trusts),
                 policy=policy,
                 slots=self._slots,
                 starved=lambda: self._functions.starved,
@@ -129,7 +132,14 @@ class Conductor(board_base.Listener):
         self._dispatcher = dispatcher.Dispatcher(board, lanes)
         self._scaler = scaling.Scaler(board, database, self._catalog, self._pools, self.name)
         self._sweeper = sweeper.Sweeper(
-            board, database, self._runner, self._pools, store, times, self._compositions.feeder
+            board,
+            database,
+            self._runner,
+            self._pools,
+            store,
+            times,
+            self._compositions.feeder,
+            self._trusts,
         )
 
     # -- life -----------------------------------------------------------------------------
@@ -196,6 +206,7 @@ class Conductor(board_base.Listener):
         self._consumer.stop()
         self._board.stop()
         self._sandbox.close()
+        self._trusts.close()
 
     # -- the board's listener -------------------------------------------------------------
 

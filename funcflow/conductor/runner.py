@@ -24,7 +24,9 @@ from taskflow_flows import invoke, plan
 LOG = logging.getLogger(__name__)
 
 #: Faults of the place, not of the work: before the work began they cost no attempt.
-FREE = frozenset({"no_capacity", "unavailable", "worker_gone"})
+FREE = frozenset({"no_capacity", "unavailable", "keystone_unavailable", "worker_gone"})
+#: Faults that trying again will not mend, and what the caller is told they are.
+FINAL = {"unprotected": "Unprotected", "trust_invalid": "TrustInvalid"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ class Runner:
         consumer: consumer.Consumer,
         limits: inv.Limits,
         policy: Policy,
+        trusts: inv.Trusts | None = None,
     ) -> None:
         self._board = board
         self._database = database
@@ -66,6 +69,7 @@ class Runner:
         self._consumer = consumer
         self._limits = limits
         self._policy = policy
+        self._trusts = trusts
         self._plan = plan.compile_flow(invoke.make_flow())
         self._lock = threading.Lock()
         self._running: dict[str, inv.Invocation] = {}
@@ -148,7 +152,7 @@ class Runner:
     def _try(self, execution: models.Execution) -> models.Execution | None:
         buffer = self._flusher.open(execution.id, execution.attempts)
         invocation = inv.Invocation(
-            execution, self._catalog, self._pools, self._ledger, buffer, self._limits
+            execution, self._catalog, self._pools, self._ledger, buffer, self._limits, self._trusts
         )
         with self._lock:
             self._running[execution.id] = invocation
@@ -202,8 +206,8 @@ class Runner:
             )
         else:
             LOG.warning("execution %s: attempt %d: %s", execution.id, execution.attempts, exc)
-        if code == "unprotected":
-            return self._unprotected(execution, exc)
+        if code in FINAL:
+            return self._settle_failed(execution, code, exc)
         if invocation.began and self._only_once(execution):
             return self._lose(execution)
         told = exc.message if isinstance(exc, errors.FuncflowError) else "it cannot be run"
@@ -215,13 +219,20 @@ class Runner:
         self._requeue(execution, code, self._policy.delay(execution.attempts), count=counts)
         return self._read(execution.id)
 
-    def _unprotected(self, execution: models.Execution, exc: Exception) -> models.Execution | None:
+    def _settle_failed(
+        self, execution: models.Execution, code: str, exc: Exception
+    ) -> models.Execution | None:
         """Trying again will not build the missing wall: tell the caller now."""
-        error = models.FunctionError(type="Unprotected", message=str(exc))
+        error = models.FunctionError(type=FINAL[code], message=str(exc))
         failed = dataclasses.replace(
-            execution, state=states.State.FAILED, error=error, finished_at=time.time()
+            execution,
+            state=states.State.FAILED,
+            error=error,
+            reason=code,
+            finished_at=time.time(),
         )
-        return failed if self._ledger.write(failed) else self._read(execution.id)
+        written = self._ledger.write(failed, reason=code)
+        return failed if written else self._read(execution.id)
 
     # -- moves ----------------------------------------------------------------------------
 

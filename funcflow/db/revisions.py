@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from funcflow import errors, models
+from funcflow import delegations, errors, models
 from funcflow.db import locks, tables
 
 _t = tables.revisions
@@ -54,6 +54,8 @@ def insert(connection: sa.Connection, revision: models.Revision) -> None:
             network=revision.network,
             created_at=revision.created_at,
             size=revision.size,
+            identity=_identity_text(revision.identity),
+            trust_id=revision.identity.trust_id if revision.identity else None,
         )
     )
 
@@ -99,4 +101,24 @@ def to_revision(row: Any) -> models.Revision:
         network=bool(row[14]),
         created_at=row[15],
         size=row[16],
+        identity=_to_identity(row[17], row[18]),
+    )
+
+
+def _identity_text(identity: delegations.Identity | None) -> str | None:
+    if identity is None:
+        return None
+    told = {"kind": identity.kind, "roles": identity.roles, "user_id": identity.user_id}
+    return json.dumps(told)
+
+
+def _to_identity(text: str | None, trust_id: str | None) -> delegations.Identity | None:
+    if text is None:
+        return None
+    told = json.loads(text)
+    return delegations.Identity(
+        kind=told["kind"],
+        roles=tuple(told["roles"]),
+        user_id=told["user_id"],
+        trust_id=trust_id,
     )

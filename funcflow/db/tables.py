@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from funcflow.db.columns import flag, key_number, metadata, number, text, when, where
 
 #: The newest migration; ``Database.check_schema`` compares it with the database's own.
-REVISION = "0006"
+REVISION = "0007"
 
 runtimes = sa.Table(
     "runtimes",
@@ -70,6 +70,10 @@ revisions = sa.Table(
     when("created_at"),
     when("retired_at", nullable=True),
     number("size"),
+    # JSON: {"kind", "roles", "user_id"}; NULL: it acts as nobody.
+    sa.Column("identity", sa.Text),
+    sa.Column("trust_id", sa.Text),
+    sa.Index("ix_revisions_trust_id", "trust_id"),
     sa.Index("ix_revisions_runtime_id", "runtime_id"),
     sa.Index("ix_revisions_digest", "digest"),
     sa.Index(
@@ -165,6 +169,8 @@ executions = sa.Table(
     # The end of what a composition asked for is told to its execution.
     sa.Column("parent_id", sa.Text),
     sa.Column("parent_command", sa.BigInteger),
+    # Of the caller's identity, if that is lent to it.
+    sa.Column("trust_id", sa.Text),
     where(
         "uq_executions_idempotency_key",
         "idempotency_key IS NOT NULL",
@@ -194,6 +200,11 @@ executions = sa.Table(
         "ix_executions_parent_id",
         "parent_id IS NOT NULL AND state IN ('queued', 'running')",
         "parent_id",
+    ),
+    where(
+        "ix_executions_trust_id",
+        "trust_id IS NOT NULL AND state IN ('queued', 'running', 'dead')",
+        "trust_id",
     ),
     where("ix_executions_dead", "state = 'dead'", "project_id", "id"),
     where("ix_executions_finished_at", "finished_at IS NOT NULL", "finished_at"),

@@ -80,6 +80,7 @@ def _request(invocation: inv.Invocation, definition: inv.Definition) -> sandbox_
         timeout=definition.revision.limits.timeout,
         result_limit=invocation.limits.result,
         log_limit=invocation.limits.log,
+        delegation=invocation.delegation,
     )
 
 

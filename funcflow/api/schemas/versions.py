@@ -31,7 +31,7 @@ SHOWN = common.shape(
             name: functions.FUNCTION["properties"][name]
             for name in (
                 "code", "cpu", "memory_size", "timeout", "runtime_id", "entry", "environment",
-                "concurrency", "max_concurrency", "delivery", "network",
+                "concurrency", "max_concurrency", "delivery", "network", "identity",
             )
         },
     },
