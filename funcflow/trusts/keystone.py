@@ -31,22 +31,23 @@ _PATIENCE: Final = 5
 _RETRY_AFTER: Final = 2.0
 #: What Keystone says of a trust, trustor or project that is gone, disabled or not entitled.
 _REFUSALS: Final = (exceptions.Unauthorized, exceptions.Forbidden, exceptions.NotFound)
-_NAMED = re.compile(r"(/OS-TRUST/trusts/)[^\s/?\"]+")
+_NAMED = re.compile(r"""(/OS-TRUST/trusts/|"OS-TRUST:trust": \{"id": ")[^\s/?"]+""")
 
 
 class _Hidden(logging.Filter):
-    """Takes the ids of trusts out of the paths that are logged."""
+    """Takes the ids of trusts out of what is logged."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(
-                _NAMED.sub(r"\1…", each) if isinstance(each, str) else each for each in record.args
-            )
+        told = record.getMessage()
+        hidden = _NAMED.sub(r"\1…", told)
+        if hidden != told:
+            record.msg, record.args = hidden, ()
         return True
 
 
-# NOTE: urllib3 logs every path at DEBUG; nothing else can keep it from that.
-logging.getLogger("urllib3.connectionpool").addFilter(_Hidden())
+# NOTE: at DEBUG the libraries log every path, and what Keystone answers to who logs in.
+for _name in ("urllib3.connectionpool", "keystoneauth.identity.v3.base", "keystoneauth.session"):
+    logging.getLogger(_name).addFilter(_Hidden())
 
 
 class KeystoneTrusts:
@@ -100,7 +101,7 @@ class KeystoneTrusts:
             self._check_own()
             raise base.TrustInvalid(
                 "the identity that was lent is good no longer: its trust was revoked or ended, "
-                "or its user or project is gone or disabled"
+                "or its user or project is gone or disabled; who lent it may lend it again"
             ) from None
         return delegations.Delegation(
             token=access.auth_token,
