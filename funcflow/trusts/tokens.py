@@ -75,10 +75,13 @@ class Tokens:
         trust = self._trust(trust_id)
         now = time.monotonic()
         held = entry.usable(lasting) if trust.external_id == entry.external_id else None
+        if held is not None and self._check_interval:
+            # Meanwhile the others go on with what is known.
+            entry.fresh_until = now + PAUSE
         if held is not None and self._still_good(held):
             entry.fresh_until = now + self._check_interval
             return held
-        entry.delegation = None
+        entry.delegation, entry.fresh_until = None, 0.0
         if now < self._ask_from:
             raise errors.Unavailable(
                 "Keystone did not answer just now", code="keystone_unavailable", retry_after=PAUSE
