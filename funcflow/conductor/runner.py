@@ -25,6 +25,8 @@ LOG = logging.getLogger(__name__)
 
 #: Faults of the place, not of the work: before the work began they cost no attempt.
 FREE = frozenset({"no_capacity", "unavailable", "keystone_unavailable", "worker_gone"})
+#: Faults of a part that may be away for long, and the attempt whose back-off they have.
+LONG = {"keystone_unavailable": 5}
 #: Faults that trying again will not mend, and what the caller is told they are.
 FINAL = {"unprotected": "Unprotected", "trust_invalid": "TrustInvalid"}
 
@@ -216,7 +218,8 @@ class Runner:
         counts = invocation.began or code not in FREE
         if counts and execution.attempts >= self._policy.max_attempts:
             return self._bury(execution, code)
-        self._requeue(execution, code, self._policy.delay(execution.attempts), count=counts)
+        delay = self._policy.delay(LONG.get(code, execution.attempts))
+        self._requeue(execution, code, delay, count=counts)
         return self._read(execution.id)
 
     def _settle_failed(

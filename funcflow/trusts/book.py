@@ -30,7 +30,9 @@ PENDING: Final = 600.0
 REFUSED: Final = 3600.0
 #: Trusts of callers known by heart, and seconds for which they are.
 MOST: Final = 10_000
-BY_HEART: Final = 60.0
+BY_HEART: Final = 15.0
+#: Callers that may lend something new at the same time.
+LANES: Final = 64
 #: Trusts removed in one sweep.
 BATCH: Final = 20
 
@@ -53,6 +55,8 @@ class Trusts:
         self.driver = driver or _driver(conf)
         self._tokens = Tokens(self.driver, database, conf.trusts.check_interval)
         self._lock = threading.Lock()
+        #: Who calls much at once lends once.
+        self._lending = [threading.Lock() for _ in range(LANES)]
         self._by_heart: collections.OrderedDict[_Who, tuple[float, str]] = collections.OrderedDict()
 
     # -- lending --------------------------------------------------------------------------
@@ -101,19 +105,16 @@ class Trusts:
         """The asker lends these roles to what they call: the trust they lent before, or a new
         one. Errors as of :meth:`make`."""
         who = (context.user_id or "", context.project_id, tuple(sorted(set(roles))))
-        now = time.monotonic()
-        known = self._by_heart.get(who)
-        if known is not None and now < known[0]:
-            return known[1]
-        trust_id = self._known(who)
-        if trust_id is None:
-            expires_at = time.time() + self._options.caller_lifetime
-            trust_id = self.make(context, roles, expires_at, "caller")
-        with self._lock:
-            self._by_heart[who] = (now + min(BY_HEART, self._options.idle / 2), trust_id)
-            self._by_heart.move_to_end(who)
-            while len(self._by_heart) > MOST:
-                self._by_heart.popitem(last=False)
+        if (trust_id := self._remembered(who)) is not None:
+            return trust_id
+        with self._lending[hash(who) % LANES]:
+            if (trust_id := self._remembered(who)) is not None:
+                return trust_id
+            trust_id = self._known(who)
+            if trust_id is None:
+                expires_at = time.time() + self._options.caller_lifetime
+                trust_id = self.make(context, roles, expires_at, "caller")
+            self._remember(who, trust_id)
         return trust_id
 
     def forget(self, trust_id: str) -> None:
@@ -177,6 +178,18 @@ class Trusts:
         self.driver.close()
 
     # -- parts ----------------------------------------------------------------------------
+
+    def _remembered(self, who: _Who) -> str | None:
+        known = self._by_heart.get(who)
+        return known[1] if known is not None and time.monotonic() < known[0] else None
+
+    def _remember(self, who: _Who, trust_id: str) -> None:
+        until = time.monotonic() + min(BY_HEART, self._options.idle / 2)
+        with self._lock:
+            self._by_heart[who] = (until, trust_id)
+            self._by_heart.move_to_end(who)
+            while len(self._by_heart) > MOST:
+                self._by_heart.popitem(last=False)
 
     def _known(self, who: _Who) -> str | None:
         now = time.time()

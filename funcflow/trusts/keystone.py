@@ -26,7 +26,12 @@ T = TypeVar("T")
 GROUP: Final = "trusts"
 SHARED: Final = "keystone_authtoken"
 _IDENTITY: Final = {"service_type": "identity", "interface": plugin.AUTH_INTERFACE, "version": (3,)}
-#: Seconds to wait for Keystone, unless configured.
+#: Options that say where to log in to.
+_SCOPES: Final = (
+    "project_id", "project_name", "project_domain_id", "project_domain_name", "domain_id",
+    "domain_name", "system_scope", "tenant_id", "tenant_name",
+)  # fmt: skip
+#: Seconds to wait for Keystone.
 _PATIENCE: Final = 5
 _RETRY_AFTER: Final = 2.0
 #: What Keystone says of a trust, trustor or project that is gone, disabled or not entitled.
@@ -74,6 +79,11 @@ class KeystoneTrusts:
     ) -> base.Made:
         if context.auth_token is None or context.user_id is None or not context.project_id:
             raise base.TrustRefused("only somebody who is logged in to a project can lend that")
+        if "applicationcredential" in self._type():
+            raise errors.ConfigError(
+                f"[{self._group}] logs in by an application credential, which cannot use trusts",
+                hint="Name a user with a password in [trusts]: see doc/trusts.md.",
+            )
         trust = {
             "trustor_user_id": context.user_id,
             "trustee_user_id": self._me(),
@@ -148,14 +158,8 @@ class KeystoneTrusts:
         """As the service's user; for a trust that user must not be in a project."""
         scope: dict[str, Any] = {}
         if trust_id is not None:
-            names = ("project_id", "project_name", "project_domain_id", "project_domain_name",
-                     "domain_id", "domain_name", "system_scope", "default_domain_id",
-                     "default_domain_name", "tenant_id", "tenant_name")  # fmt: skip
             known = {opt.dest for opt in loading.get_plugin_loader(self._type()).get_options()}
-            scope = {name: None for name in names if name in known}
-            for name in ("default_domain_id", "default_domain_name"):
-                scope.pop(name, None)
-            scope["trust_id"] = trust_id
+            scope = {name: None for name in _SCOPES if name in known} | {"trust_id": trust_id}
         try:
             made = loading.load_auth_from_conf_options(self._conf, self._group, **scope)
         except (exceptions.AuthPluginException, cfg.Error, TypeError) as exc:

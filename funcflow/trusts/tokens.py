@@ -116,7 +116,9 @@ class Tokens:
         with self._database.read() as connection:
             trust = trusts.find(connection, trust_id)
         if trust is None or trust.removing:
-            raise base.TrustInvalid("the identity that was lent is given back; who lent it may lend it again")
+            raise base.TrustInvalid(
+                "the identity that was lent is given back; who lent it may lend it again"
+            )
         return trust
 
     def _spoiled(self, trust: delegations.Trust) -> None:

@@ -283,7 +283,11 @@ def test_identities_are_checked_and_shown(api: Api) -> None:
     for identity in bad:
         answer = api("PATCH", path, {"identity": identity})
         assert (answer.status, answer.code) == (400, "bad_identity")
-    for wrong in ({"roles": ["member"]}, {"as": "root", "roles": ["admin"]}, {"as": "none", "x": 1}):
+    for wrong in (
+        {"roles": ["member"]},
+        {"as": "root", "roles": ["admin"]},
+        {"as": "none", "x": 1},
+    ):
         answer = api("PATCH", path, {"identity": wrong})
         assert (answer.status, answer.code) == (400, "invalid_field")
     refused = api("PATCH", path, {"identity": {"as": "owner", "roles": ["member"]}})

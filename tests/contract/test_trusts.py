@@ -219,6 +219,21 @@ def test_a_keystone_that_is_away_is_no_refusal(tmp_path: Path) -> None:
     driver.close()
 
 
+def test_a_service_that_cannot_use_trusts_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "trusts.conf"
+    file.write_text(
+        "[trusts]\nauth_type = v3applicationcredential\nauth_url = http://127.0.0.1:1/v3\n"
+        "application_credential_id = i\napplication_credential_secret = s\n"
+    )
+    driver = keystone.KeystoneTrusts(config.load([file]))
+    asker = models.RequestContext(
+        project_id="p", user_id="u", roles=("member",), request_id="r", auth_token="t"
+    )
+    with pytest.raises(errors.ConfigError, match="application credential"):
+        driver.make(asker, ["member"], None)
+    driver.close()
+
+
 def test_without_saying_how_to_log_in_it_does_not_start() -> None:
     with pytest.raises(errors.ConfigError, match="auth_type"):
         keystone.KeystoneTrusts(config.load())

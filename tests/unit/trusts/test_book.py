@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
+import threading
 import time
 
 import pytest
@@ -39,6 +41,19 @@ def test_what_a_caller_lends_is_used_by_all_processes_until_nobody_needs_it(
     assert one.sweep(time.time() + HOUR / 2) == 0
     assert one.sweep(time.time() + HOUR + 1) == 3
     assert driver.known == {}
+
+
+def test_who_calls_much_at_once_lends_once(make: Make, driver: memory.MemoryTrusts) -> None:
+    trusts, callers = make(), 8
+    gate = threading.Barrier(callers)
+
+    def call() -> str:
+        gate.wait()
+        return trusts.of_caller(ANN, ["reader"])
+
+    with concurrent.futures.ThreadPoolExecutor(callers) as pool:
+        lent = [each.result() for each in [pool.submit(call) for _ in range(callers)]]
+    assert len(set(lent)) == len(driver.known) == 1
 
 
 def test_what_ends_soon_is_not_used_for_what_may_wait_long(
