@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 #: As whom a function acts: who made it what it is, or who calls it.
 Kind = Literal["owner", "caller"]
+#: What a trust is for: a function's owner or caller, or whoever made it and removes it.
+TrustKind = Literal["owner", "caller", "held"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,13 +49,13 @@ class Trust:
     #: Ours; the driver's own, of which nobody else gets to know.
     id: str
     external_id: str = dataclasses.field(repr=False)
-    kind: Kind
+    kind: TrustKind
     user_id: str
     project_id: str
     roles: tuple[str, ...]
     expires_at: float | None
     created_at: float
-    #: Since when nobody needs it; None: a function does.
+    #: Since when nobody needs it; None: somebody does.
     remove_at: float | None = None
     #: It is not to be used again; ``remove_at`` is when to try to remove it.
     removing: bool = False

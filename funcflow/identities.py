@@ -102,7 +102,7 @@ class Identities:
         identity: delegations.Identity,
     ) -> models.Revision:
         _check_project(context, revision)
-        trust_id = self._trusts.make(context, identity.roles)
+        trust_id = self._trusts.make(context, identity.roles, kind="owner")
         lent = dataclasses.replace(identity, user_id=context.user_id, trust_id=trust_id)
         return dataclasses.replace(revision, identity=lent)
 

@@ -45,7 +45,7 @@ rates = sa.Table(
 )
 
 #: What people lend. ``id`` is ours, ``external_id`` the driver's, which nobody else gets to see.
-#: ``remove_at``: since when nobody needs it; NULL: a function does. ``removing``: it is lent no
+#: ``remove_at``: since when nobody needs it; NULL: somebody does. ``removing``: it is lent no
 #: more, and ``remove_at`` is when to try (again) to remove it.
 trusts = sa.Table(
     "trusts",

@@ -100,7 +100,8 @@ def condemn(connection: sa.Connection, now: float) -> None:
     needed = sa.exists().where(
         _r.c.trust_id == _t.c.id, sa.or_(_r.c.retired_at.is_(None), runs, just_left)
     )
-    connection.execute(sa.update(_t).where(_t.c.remove_at.is_(None), ~needed).values(remove_at=now))
+    owned = sa.and_(_t.c.kind == "owner", _t.c.remove_at.is_(None))
+    connection.execute(sa.update(_t).where(owned, ~needed).values(remove_at=now))
     lent = sa.exists().where(_e.c.trust_id == _t.c.id, sa.text(_OPEN))
     connection.execute(
         sa.update(_t).where(_t.c.remove_at <= now, ~_t.c.removing, ~lent).values(removing=True)

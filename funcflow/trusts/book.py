@@ -66,11 +66,13 @@ class Trusts:
         context: models.RequestContext,
         roles: Sequence[str],
         expires_at: float | None = None,
-        kind: delegations.Kind = "owner",
+        kind: delegations.TrustKind = "held",
     ) -> str:
         """The asker lends these roles in the project of the asker's token; the trust's id.
 
-        Unless :func:`funcflow.db.trusts.keep` is called with it in time, it is removed.
+        :param kind: one that is held lasts until :meth:`remove` is called. That of an owner is
+            removed unless :func:`funcflow.db.trusts.keep` is called with it in time, and then when
+            no revision has it any more; that of a caller is :meth:`of_caller`'s business
 
         :raises base.TrustRefused: the asker may not lend them
         :raises errors.Unavailable: Keystone or the database is away
@@ -82,7 +84,7 @@ class Trusts:
         if expires_at is None and kind == "owner" and self._options.owner_lifetime:
             expires_at = now + self._options.owner_lifetime
         made = self.driver.make(context, wanted, expires_at)
-        idle = self._options.idle if kind == "caller" else PENDING
+        waits = {"caller": self._options.idle, "owner": PENDING}
         trust = delegations.Trust(
             id=ids.new(),
             external_id=made.id,
@@ -92,7 +94,7 @@ class Trusts:
             roles=wanted,
             expires_at=made.expires_at,
             created_at=now,
-            remove_at=now + idle,
+            remove_at=now + waits[kind] if kind in waits else None,
         )
         try:
             self._database.transact(lambda connection: trusts.insert(connection, trust))

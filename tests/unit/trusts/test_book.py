@@ -20,10 +20,22 @@ HOUR = 3600.0
 
 def test_what_is_made_and_needed_by_nobody_goes(make: Make, driver: memory.MemoryTrusts) -> None:
     trusts = make()
-    trusts.make(ANN, ["member", "reader", "member"])
+    trusts.make(ANN, ["member", "reader", "member"], kind="owner")
     assert trusts.sweep() == 0
     assert len(driver.known) == 1
     assert trusts.sweep(time.time() + book.PENDING + 1) == 1
+    assert driver.known == {}
+
+
+def test_what_somebody_holds_stays_until_they_remove_it(
+    make: Make, driver: memory.MemoryTrusts
+) -> None:
+    trusts = make()
+    trust_id = trusts.make(ANN, ["reader"])
+    assert trusts.sweep(time.time() + 100 * HOUR) == 0
+    assert trusts.token(trust_id).user_id == "ann"
+    trusts.remove(trust_id)
+    assert trusts.sweep() == 1
     assert driver.known == {}
 
 
@@ -119,7 +131,7 @@ def test_what_is_not_kept_is_not_lent(
 def test_only_the_lender_renews(make: Make, driver: memory.MemoryTrusts) -> None:
     """And what runs meanwhile goes on with the old one."""
     trusts = make(owner_lifetime=HOUR, check_interval=0)
-    trust_id = trusts.make(ANN, ["reader"])
+    trust_id = trusts.make(ANN, ["reader"], kind="owner")
     token = trusts.token(trust_id)
     assert not trusts.renew(dataclasses.replace(ANN, user_id="bob"), trust_id)
     assert trusts.renew(ANN, trust_id, old=True), "it is young"
@@ -136,7 +148,7 @@ def test_only_the_lender_renews(make: Make, driver: memory.MemoryTrusts) -> None
 
 def test_past_half_of_its_time_it_is_renewed(make: Make, driver: memory.MemoryTrusts) -> None:
     short, long = make(owner_lifetime=100), make(owner_lifetime=HOUR)
-    trust_id = short.make(ANN, ["reader"])
+    trust_id = short.make(ANN, ["reader"], kind="owner")
     before = short.find(trust_id)
     assert before is not None
     assert long.renew(ANN, trust_id, old=True)
