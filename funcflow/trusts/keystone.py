@@ -62,9 +62,20 @@ class KeystoneTrusts:
         """
         :raises errors.ConfigError: how to log in is not said, or wrong
         """
-        self._conf = conf
         self._group = _registered(conf)
-        self._auth = self._login()
+        section = conf[conf[self._group].auth_section or self._group]
+        self._kind = str(section.auth_type or "")
+        if not self._kind:
+            raise errors.ConfigError(
+                f"[{self._group}] has no auth_type", hint="See doc/trusts.md on [trusts]."
+            )
+        try:
+            self._auth: Any = loading.load_auth_from_conf_options(conf, self._group)
+            # Finding the plug-in again for each trust would take longer than asking Keystone.
+            self._loader = loading.get_plugin_loader(self._kind)
+        except (exceptions.AuthPluginException, cfg.Error, TypeError) as exc:
+            raise errors.ConfigError(f"[{self._group}] is wrong: {exc}") from exc
+        self._credentials = {opt.dest: section[opt.dest] for opt in self._loader.get_options()}
         options = conf[self._group]
         self._session = session.Session(
             verify=not options.insecure and (options.cafile or True),
@@ -79,7 +90,7 @@ class KeystoneTrusts:
     ) -> base.Made:
         if context.auth_token is None or context.user_id is None or not context.project_id:
             raise base.TrustRefused("only somebody who is logged in to a project can lend that")
-        if "applicationcredential" in self._type():
+        if "applicationcredential" in self._kind:
             raise errors.ConfigError(
                 f"[{self._group}] logs in by an application credential, which cannot use trusts",
                 hint="Name a user with a password in [trusts]: see doc/trusts.md.",
@@ -154,24 +165,11 @@ class KeystoneTrusts:
 
     # -- parts ----------------------------------------------------------------------------
 
-    def _login(self, trust_id: str | None = None) -> Any:
-        """As the service's user; for a trust that user must not be in a project."""
-        scope: dict[str, Any] = {}
-        if trust_id is not None:
-            known = {opt.dest for opt in loading.get_plugin_loader(self._type()).get_options()}
-            scope = {name: None for name in _SCOPES if name in known} | {"trust_id": trust_id}
-        try:
-            made = loading.load_auth_from_conf_options(self._conf, self._group, **scope)
-        except (exceptions.AuthPluginException, cfg.Error, TypeError) as exc:
-            raise errors.ConfigError(f"[{self._group}] is wrong: {exc}") from exc
-        if made is None:
-            raise errors.ConfigError(
-                f"[{self._group}] has no auth_type", hint="See doc/trusts.md on [trusts]."
-            )
-        return made
-
-    def _type(self) -> str:
-        return str(self._conf[self._conf[self._group].auth_section or self._group].auth_type)
+    def _login(self, trust_id: str) -> Any:
+        """As the service's user for a trust, which must not be in a project then."""
+        scope = {name: None for name in _SCOPES if name in self._credentials}
+        credentials = {**self._credentials, **scope, "trust_id": trust_id}
+        return self._loader.load_from_options(**credentials)
 
     def _me(self) -> str:
         """The id of the service's user."""
@@ -230,6 +228,7 @@ def _registered(conf: cfg.ConfigOpts) -> str:
         return GROUP
     for group, options in opts.list_auth_token_opts():
         conf.register_opts(options, group=group)
+    loading.register_auth_conf_options(conf, SHARED)
     return SHARED
 
 
