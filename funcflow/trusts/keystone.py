@@ -72,10 +72,12 @@ class KeystoneTrusts:
         try:
             self._auth: Any = loading.load_auth_from_conf_options(conf, self._group)
             # Finding the plug-in again for each trust would take longer than asking Keystone.
-            self._loader = loading.get_plugin_loader(self._kind)
+            self._loader: Any = loading.get_plugin_loader(self._kind)
         except (exceptions.AuthPluginException, cfg.Error, TypeError) as exc:
             raise errors.ConfigError(f"[{self._group}] is wrong: {exc}") from exc
-        self._credentials = {opt.dest: section[opt.dest] for opt in self._loader.get_options()}
+        self._credentials: dict[str, Any] = {
+            opt.dest: section[opt.dest] for opt in self._loader.get_options()
+        }
         options = conf[self._group]
         self._session = session.Session(
             verify=not options.insecure and (options.cafile or True),
