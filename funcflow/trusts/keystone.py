@@ -75,9 +75,8 @@ class KeystoneTrusts:
             self._loader: Any = loading.get_plugin_loader(self._kind)
         except (exceptions.AuthPluginException, cfg.Error, TypeError) as exc:
             raise errors.ConfigError(f"[{self._group}] is wrong: {exc}") from exc
-        self._credentials: dict[str, Any] = {
-            opt.dest: section[opt.dest] for opt in self._loader.get_options()
-        }
+        names = [opt.dest for opt in self._loader.get_options() if opt.dest != "trust_id"]
+        self._credentials: dict[str, Any] = {name: section[name] for name in names}
         options = conf[self._group]
         self._session = session.Session(
             verify=not options.insecure and (options.cafile or True),
@@ -169,9 +168,8 @@ class KeystoneTrusts:
 
     def _login(self, trust_id: str) -> Any:
         """As the service's user for a trust, which must not be in a project then."""
-        scope = {name: None for name in _SCOPES if name in self._credentials}
-        credentials = {**self._credentials, **scope, "trust_id": trust_id}
-        return self._loader.load_from_options(**credentials)
+        person = {k: v for k, v in self._credentials.items() if k not in _SCOPES}
+        return self._loader.load_from_options(**person, trust_id=trust_id)
 
     def _me(self) -> str:
         """The id of the service's user."""
