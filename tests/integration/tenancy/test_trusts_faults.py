@@ -11,12 +11,17 @@ import pytest
 from funcflow import delegations
 from tests import openstack
 from tests.integration.tenancy.test_secrets import everything_logged
-from tests.integration.tenancy.test_trusts import STRICT, call, deploy, lent, ran, trusts_of
+from tests.integration.tenancy.test_trusts import (
+    STRICT,
+    WITHOUT_WALLS,
+    call,
+    deploy,
+    lent,
+    ran,
+    trusts_of,
+)
 from tests.waiting import until
 from tools.services import identities, keystone
-
-#: What is tested is not the sandbox.
-WITHOUT_WALLS = "[sandbox]\ndriver = memory\nallow_unprotected = true\n"
 
 __all__ = ["everything_logged", "lent"]
 
