@@ -27,6 +27,7 @@ from funcflow.conductor import (
     ledger,
     logs,
     pools,
+    returns,
     runner,
     scaling,
     settings,
@@ -132,15 +133,9 @@ class Conductor(board_base.Listener):
         self._dispatcher = dispatcher.Dispatcher(board, lanes)
         self._scaler = scaling.Scaler(board, database, self._catalog, self._pools, self.name)
         self._sweeper = sweeper.Sweeper(
-            board,
-            database,
-            self._runner,
-            self._pools,
-            store,
-            times,
-            self._compositions.feeder,
-            self._trusts,
+            board, database, self._runner, self._pools, store, times, self._compositions.feeder
         )
+        self._returns = returns.Returns(board, self._trusts, times.interval)
 
     # -- life -----------------------------------------------------------------------------
 
@@ -165,6 +160,7 @@ class Conductor(board_base.Listener):
         self._compositions.start()
         self._dispatcher.start()
         self._sweeper.start()
+        self._returns.start()
         self._scaler.start()
         if not self._sandbox.local:
             threading.Thread(target=self._adopt, name="adopt", daemon=True).start()
@@ -192,6 +188,7 @@ class Conductor(board_base.Listener):
         self.drain()
         self._scaler.stop()
         self._sweeper.stop()
+        self._returns.stop()
         deadline = time.monotonic() + self._conf.conductor.drain
         while self._busy() and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -20,7 +20,6 @@ from funcflow.db import executions, garbage, tallies
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
 from funcflow.stores import base as store_base
-from funcflow.trusts import book
 
 LOG = logging.getLogger(__name__)
 
@@ -59,7 +58,6 @@ class Sweeper:
         store: store_base.Store,
         times: Times,
         compositions: feeder.Feeder,
-        trusts: book.Trusts,
     ) -> None:
         self._board = board
         self._database = database
@@ -68,7 +66,6 @@ class Sweeper:
         self._store = store
         self._times = times
         self._compositions = compositions
-        self._trusts = trusts
         self._orphans = garbage.Orphans(database)
         self._next_tidy = time.monotonic() + TIDY
         self._stopping = threading.Event()
@@ -98,7 +95,6 @@ class Sweeper:
                     self.expire,
                     self._compositions.purge,
                     self.purge,
-                    self.give_back,
                     self._pools.tick,
                 ):
                     self._try(step)
@@ -182,11 +178,6 @@ class Sweeper:
             self._next_tidy = time.monotonic() + TIDY
             self._orphans.sweep(self._store.digests(), self._store.delete)
             self._database.transact(lambda conn: tallies.fold(conn, self._database.writer))
-
-    def give_back(self) -> None:
-        """Remove trusts that nobody needs any more."""
-        if 0 in self._board.own_shards():
-            self._trusts.sweep()
 
     def _purge_settled(self, before: float) -> None:
         """Batch after batch, so that rows go as fast as they come, but only for a while: the

@@ -11,7 +11,7 @@ import collections
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from oslo_config import cfg
@@ -167,14 +167,17 @@ class Trusts:
         now = time.time()
         self._database.transact(lambda connection: trusts.retire(connection, trust_id, now))
 
-    def sweep(self, now: float | None = None) -> int:
+    def sweep(self, now: float | None = None, stopping: Callable[[], bool] = lambda: False) -> int:
         """Remove at Keystone what nobody needs any more; how many. What cannot be removed now
-        is tried again."""
+        is tried again.
+
+        :raises errors.Unavailable: Keystone or the database is away
+        """
         at = time.time() if now is None else now
         self._database.transact(lambda connection: trusts.condemn(connection, at))
         with self._database.read() as connection:
             due = trusts.condemned(connection, at, BATCH)
-        return sum(self._remove(trust, at) for trust in due)
+        return sum(self._remove(trust, at) for trust in due if not stopping())
 
     def close(self) -> None:
         self.driver.close()

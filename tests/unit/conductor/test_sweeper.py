@@ -55,8 +55,7 @@ def test_old_rows_go_as_fast_as_they_come(
     times = sweeper.Times(interval=60, grace=60, retention=KEPT, window=10)
     store = plugins.load("funcflow.stores", "memory")(conf)
     # What runs and waits here is no business of this step.
-    nothing: Any = None
-    one = sweeper.Sweeper(board, database, nothing, nothing, store, times, nothing, nothing)
+    one = sweeper.Sweeper(board, database, None, None, store, times, None)  # type: ignore[arg-type]
 
     one.purge()
 
