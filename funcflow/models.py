@@ -105,8 +105,7 @@ class Provision:
     workers: int
     #: ``LATEST``, or the version they are of.
     version: int = LATEST
-    #: Minutes since midnight, local time; None: the whole day. An end before the start is on the
-    #: next day.
+    #: Minutes since midnight, local time; None: the whole day. An earlier end is on the next day.
     start: int | None = None
     end: int | None = None
     #: Of the start: 0 is Monday.
@@ -230,8 +229,7 @@ class Execution:
     #: W3C traceparent of the caller.
     traceparent: str | None = None
     usage: Usage = Usage()
-    #: The composition's execution that asked for it, and by which of its commands; its end is
-    #: told there.
+    #: The composition's execution that asked for it and is told its end, and by which command.
     parent_id: str | None = None
     parent_command: int | None = None
     #: Our name of the trust its caller lends it.
@@ -396,5 +394,7 @@ class RequestContext:
     service_roles: tuple[str, ...] = ()
     request_id: str
     traceparent: str | None = None
+    #: The token is of an application credential or a trust, not of the person.
+    delegated: bool = False
     #: To do at once what only the asker may do at Keystone; kept and passed on nowhere.
     auth_token: str | None = dataclasses.field(default=None, repr=False, compare=False)

@@ -78,8 +78,7 @@ class Trusts:
         :raises errors.Unavailable: Keystone or the database is away
         """
         wanted = tuple(sorted(set(roles)))
-        if missing := sorted(set(wanted) - set(context.roles)):
-            raise base.TrustRefused(f"you do not have the roles {', '.join(missing)}")
+        _check(context, wanted)
         now = time.time()
         if expires_at is None and kind == "owner" and self._options.owner_lifetime:
             expires_at = now + self._options.owner_lifetime
@@ -106,6 +105,8 @@ class Trusts:
     def of_caller(self, context: models.RequestContext, roles: Sequence[str]) -> str:
         """The asker lends these roles to what they call: the trust they lent before, or a new
         one. Errors as of :meth:`make`."""
+        # Also when there is a trust already: it was made with another token.
+        _check(context, roles)
         who = (context.user_id or "", context.project_id, tuple(sorted(set(roles))))
         if (trust_id := self._remembered(who)) is not None:
             return trust_id
@@ -134,6 +135,7 @@ class Trusts:
             return False
         if (trust.user_id, trust.project_id) != (context.user_id, context.project_id):
             return False
+        _check(context, trust.roles)
         now, life = time.time(), self._options.owner_lifetime
         if old and (trust.expires_at is None or trust.expires_at - now > life / 2):
             return True
@@ -223,6 +225,17 @@ class Trusts:
             self.driver.remove(external_id)
         except errors.FuncflowError as exc:
             LOG.warning("a trust stays that nobody knows of: %s", exc)
+
+
+def _check(context: models.RequestContext, roles: Sequence[str]) -> None:
+    """Nobody lends more than the token at hand is good for.
+
+    :raises base.TrustRefused: it is not good for that
+    """
+    if context.delegated:
+        raise base.TrustRefused("your token is lent, or of an application credential")
+    if missing := sorted(set(roles) - set(context.roles)):
+        raise base.TrustRefused(f"you do not have the roles {', '.join(missing)}")
 
 
 def load(conf: cfg.ConfigOpts, database: Database) -> Trusts:

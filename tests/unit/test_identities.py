@@ -101,7 +101,9 @@ def test_who_is_refused_leaves_nothing(database: Database, deployer: deploy.Depl
     made = deployer.create(ANN, WISH)
     guest = dataclasses.replace(BOB, roles=("reader",))
     abroad = dataclasses.replace(BOB, project_id="q")
-    for asker in (guest, abroad):
+    # What she made with a password is not for her application credentials to use.
+    weak, lent = dataclasses.replace(ANN, roles=()), dataclasses.replace(ANN, delegated=True)
+    for asker in (guest, abroad, weak, lent):
         with pytest.raises(base.TrustRefused):
             deployer.update(asker, made, deploy.Wish(timeout=9.0))
     after = now(database, made)

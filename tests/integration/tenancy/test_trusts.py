@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+from keystoneauth1 import session
 
 from funcflow import delegations
 from funcflow.cmd import up
@@ -222,6 +223,26 @@ def test_a_caller_lends_again_with_the_next_call(
     assert is_invalid(ran(api, function))
     assert ran(api, function)["state"] == "succeeded"
     assert len(lent) == 2
+
+
+def test_what_is_lent_lends_nothing_on(
+    cloud: identities.Cloud, team: openstack.Team, lent: list[delegations.Delegation]
+) -> None:
+    """Nor does an application credential, although its user lent the same before."""
+    bob, api = person(team, "member")
+    owners, callers = deploy(api, "owner", "member"), deploy(api, "caller", "member")
+    ran(api, owners)
+    ran(api, callers)
+    entered = session.Session(cloud.application_credential(bob, team.project, "laptop"))
+    tokens = [str(entered.get_token()), lent[0].token]
+    entered.session.close()
+    for token in tokens:
+        weak = openstack.As(team.url, token)
+        answer = call(weak, callers)
+        assert (answer.status, answer.code) == (403, "trust_refused")
+        answer = weak("PATCH", f"/v1/functions/{owners}", {"timeout": 21})
+        assert (answer.status, answer.code) == (403, "trust_refused")
+        assert ran(weak, owners)["state"] == "succeeded", "who may call may call"
 
 
 def test_who_changes_a_function_lends_their_own(
