@@ -143,7 +143,7 @@ def test_a_function_acts_as_its_caller(
     for _ in range(2):
         answer = call(api, function, sync=sync)
         path = f"/v1/executions/{answer.json['id']}"
-        until(lambda path=path: api("GET", path).json["state"] == "succeeded", 30, "the run")  # type: ignore[misc]
+        until(lambda path=path: api("GET", path).json["state"] == "succeeded", 60, "the run")  # type: ignore[misc]
     assert [(each.user_id, each.roles) for each in lent] == [(bob.id, ("reader",))] * 2
     assert len(trusts_of(cloud, bob)) == 1, "what was lent before is used again"
 
@@ -263,7 +263,7 @@ def test_who_changes_a_function_lends_their_own(
     assert changed.json["identity"]["user_id"] == bob.id
     ran(api, function)
     assert [each.user_id for each in lent] == [bob.id]
-    until(lambda: trusts_of(cloud, ann) == [], what="Ann's trust to be removed")
+    until(lambda: trusts_of(cloud, ann) == [], 60, "Ann's trust to be removed")
 
     # By a token that cannot lend, and by somebody who is of another project.
     strangers = openstack.Team.make(cloud, team.url)
@@ -273,7 +273,7 @@ def test_who_changes_a_function_lends_their_own(
     assert (answer.status, answer.code) == (403, "trust_refused")
     none = other("PATCH", path, {"identity": None})
     assert none.json["identity"] == {"as": "none", "roles": [], "user_id": None}
-    until(lambda: trusts_of(cloud, bob) == [], what="Bob's trust to be removed")
+    until(lambda: trusts_of(cloud, bob) == [], 60, "Bob's trust to be removed")
     ran(api, function)
     assert lent[-1] is None
 
@@ -283,7 +283,7 @@ def test_with_the_function_its_trust_goes(cloud: identities.Cloud, team: opensta
     function = deploy(api, "owner", "member")
     assert len(trusts_of(cloud, ann)) == 1
     assert api("DELETE", f"/v1/functions/{function}").status == 204
-    until(lambda: trusts_of(cloud, ann) == [], what="the trust to be removed")
+    until(lambda: trusts_of(cloud, ann) == [], 60, "the trust to be removed")
 
 
 def test_a_shared_function_acts_as_its_owner_or_as_who_agrees(

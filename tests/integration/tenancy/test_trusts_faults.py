@@ -57,7 +57,7 @@ def test_keystone_goes_and_comes_back(
         waiting = api("POST", "/v1/executions", {"function_id": new}, headers={"Prefer": "wait=1"})
         assert waiting.status == 202, waiting.body
         path = f"/v1/executions/{waiting.json['id']}"
-        until(lambda: api("GET", path).json["reason"] == "keystone_unavailable", what="the reason")
+        until(lambda: api("GET", path).json["reason"] == "keystone_unavailable", 60, "the reason")
         away = call(api, acting)
         assert (away.status, away.code) == (503, "keystone_unavailable")
         lends = {"identity": {"as": "owner", "roles": ["reader"]}}
@@ -66,13 +66,13 @@ def test_keystone_goes_and_comes_back(
         assert len(lent) == 2, "nothing runs without what it asks for"
 
         keystone_node.start()
-        until(lambda: api("GET", path).json["state"] == "succeeded", 30, "what waited")
+        until(lambda: api("GET", path).json["state"] == "succeeded", 60, "what waited")
         assert api("GET", path).json["attempts"] == 1, "that cost no attempt"
-        until(lambda: len(trusts_of(cloud, ann)) == 2, 30, "the trust to be removed")
+        until(lambda: len(trusts_of(cloud, ann)) == 2, 60, "the trust to be removed")
         ran(api, acting)
         trusts += trusts_of(cloud, ann)
         assert api("DELETE", f"/v1/functions/{new}").status == 204
-        until(lambda: len(trusts_of(cloud, ann)) == 2, 30, "the trust to be removed")
+        until(lambda: len(trusts_of(cloud, ann)) == 2, 60, "the trust to be removed")
         data = Path(running._conf.data_dir)
         kept = {file.name: file.read_bytes() for file in data.glob("*") if file.is_file()}
     logging.getLogger().handlers[-1].flush()
