@@ -31,8 +31,8 @@ _SCOPES: Final = (
     "project_id", "project_name", "project_domain_id", "project_domain_name", "domain_id",
     "domain_name", "system_scope", "tenant_id", "tenant_name",
 )  # fmt: skip
-#: Seconds to wait for Keystone.
-_PATIENCE: Final = 5
+#: Seconds to wait for Keystone, unless configured.
+_PATIENCE: Final = 10
 _RETRY_AFTER: Final = 2.0
 #: What Keystone says of a trust, trustor or project that is gone, disabled or not entitled.
 _REFUSALS: Final = (exceptions.Unauthorized, exceptions.Forbidden, exceptions.NotFound)
@@ -81,7 +81,7 @@ class KeystoneTrusts:
         self._session = session.Session(
             verify=not options.insecure and (options.cafile or True),
             cert=(options.certfile, options.keyfile) if options.certfile else None,
-            timeout=_PATIENCE,
+            timeout=options.get("timeout") or _PATIENCE,
         )
         self._lock = threading.Lock()
         self._trustee: str | None = None
