@@ -81,7 +81,7 @@ class KeystoneTrusts:
         self._session = session.Session(
             verify=not options.insecure and (options.cafile or True),
             cert=(options.certfile, options.keyfile) if options.certfile else None,
-            timeout=options.get("timeout") or _PATIENCE,
+            timeout=(self._group == GROUP and options.timeout) or _PATIENCE,
         )
         self._lock = threading.Lock()
         self._trustee: str | None = None

@@ -234,6 +234,19 @@ def test_a_service_that_cannot_use_trusts_says_so(tmp_path: Path) -> None:
     driver.close()
 
 
+def test_it_logs_in_as_the_service_does_unless_told_otherwise(tmp_path: Path) -> None:
+    file = tmp_path / "trusts.conf"
+    file.write_text(
+        "[keystone_authtoken]\nauth_type = password\nauth_url = http://127.0.0.1:1/v3\n"
+        "username = u\npassword = p\nuser_domain_id = default\nproject_name = service\n"
+        "project_domain_id = default\n"
+    )
+    driver = keystone.KeystoneTrusts(config.load([file]))
+    with pytest.raises(errors.Unavailable):
+        driver.token("any")
+    driver.close()
+
+
 def test_without_saying_how_to_log_in_it_does_not_start() -> None:
     with pytest.raises(errors.ConfigError, match="auth_type"):
         keystone.KeystoneTrusts(config.load())
