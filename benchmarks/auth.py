@@ -16,11 +16,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from oslo_config import cfg
+
 from benchmarks import api
 from funcflow import conf as config
-from funcflow import submit
+from funcflow import models, submit
 from funcflow.auth import guard, headers
 from funcflow.auth.keystone import driver
+from funcflow.db import schema
+from funcflow.db.engine import Database
+from funcflow.trusts import book
 from tests.api import doubles
 from tools.services import identities, keystone, process
 
@@ -80,8 +85,36 @@ def measure(cloud: identities.Cloud, folder: Path, count: int) -> None:
     guarded = request_cost(count, auth, {headers.TOKEN: tokens[0]})
     print(f"{'POST /v1/executions, none':28} {plain * 1e6:8.1f} us CPU")
     print(f"{'POST /v1/executions, keystone':28} {guarded * 1e6:7.1f} us CPU")
+    lend(cloud, conf, folder, user, project, count)
     met = "met" if statistics.median(warm) <= 0.5e-3 else "missed"
     print(f"aim: warm p50 at most 500 us: {met}")
+
+
+def lend(
+    cloud: identities.Cloud,
+    conf: cfg.ConfigOpts,
+    folder: Path,
+    user: identities.User,
+    project: str,
+    count: int,
+) -> None:
+    """What it costs to lend a function its owner's or its caller's identity."""
+    url = f"sqlite:///{folder}/trusts.db"
+    schema.upgrade(url)
+    database = Database(url)
+    trusts = book.Trusts(conf, database)
+    ann = models.RequestContext(
+        project_id=project, user_id=user.id, roles=("member",), request_id="r",
+        auth_token=cloud.token(user, project_id=project),
+    )  # fmt: skip
+    made = [trusts.make(ann, ["member"]) for _ in range(20)]
+    show("token of a trust, cold", [_timed(lambda t=t: trusts.token(t)) for t in made])  # type: ignore[misc]
+    cost = api.cost(lambda: trusts.token(made[0], 60.0).user_id, 20 * count)
+    print(f"{'token of a trust, warm':28} {cost * 1e6:8.1f} us CPU")
+    cost = api.cost(lambda: trusts.of_caller(ann, ("member",)), 20 * count)
+    print(f"{'a caller lends again':28} {cost * 1e6:8.1f} us CPU")
+    trusts.close()
+    database.close()
 
 
 def request_cost(count: int, auth: Any, more: dict[str, str]) -> float:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from funcflow import control, errors, models, states
+from funcflow import control, delegations, errors, models, states
 
 _EXECUTION = tuple(field.name for field in dataclasses.fields(models.Execution))
 _COMPOSITION = tuple(field.name for field in dataclasses.fields(models.CompositionExecution))
@@ -58,7 +58,10 @@ def revision_out(revision: models.Revision) -> dict[str, Any]:
 
 
 def revision_in(data: Mapping[str, Any]) -> models.Revision:
-    return models.Revision(**{**data, "limits": models.Limits(**data["limits"])})
+    given = data.get("identity")
+    identity = delegations.Identity(**{**given, "roles": tuple(given["roles"])}) if given else None
+    limits = models.Limits(**data["limits"])
+    return models.Revision(**{**data, "limits": limits, "identity": identity})
 
 
 def worker_out(worker: control.WorkerInfo) -> dict[str, Any]:

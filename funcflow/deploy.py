@@ -16,7 +16,18 @@ from typing import Any, BinaryIO, Final, Literal, TypeVar
 
 from oslo_config import cfg
 
-from funcflow import errors, ids, images, models, models_secrets, mounts, origins, packages
+from funcflow import (
+    delegations,
+    errors,
+    identities,
+    ids,
+    images,
+    models,
+    models_secrets,
+    mounts,
+    origins,
+    packages,
+)
 from funcflow.db import functions, runtimes, usage
 from funcflow.db.engine import Database
 from funcflow.quotas import base as quotas
@@ -64,6 +75,7 @@ class Wish:
     max_concurrency: int | Literal[Keep.KEEP] | None = KEEP
     delivery: models.Delivery | Literal[Keep.KEEP] = KEEP
     network: bool | Literal[Keep.KEEP] = KEEP
+    identity: delegations.Identity | Literal[Keep.KEEP] | None = KEEP
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,6 +98,7 @@ class Deployer:
         self._limits = conf.limits
         self._origins = origins.Origins(conf)
         self._quotas = quotas.load(conf, database)
+        self._identities = identities.Identities(conf, database)
         self._package_limits = packages.Limits(size=conf.api.max_package)
         self._database = database
         self._store = store
@@ -110,6 +123,7 @@ class Deployer:
             "max_concurrency": None,
             "delivery": "at-least-once",
             "network": False,
+            "identity": None,
         }
         if field not in defaults:
             raise errors.BadRequest(f"{field} cannot be null", code="invalid_field")
@@ -147,10 +161,7 @@ class Deployer:
             code={},
             digest=None,
             limits=models.Limits(
-                cpu=self.default("cpu"),
-                memory_size=self.default("memory_size"),
-                timeout=self.default("timeout"),
-                concurrency=self.default("concurrency"),
+                **{n: self.default(n) for n in ("cpu", "memory_size", "timeout", "concurrency")}
             ),
             created_at=now,
         )
@@ -162,7 +173,7 @@ class Deployer:
             name=_pick(wish.name, None),
             description=_pick(wish.description, ""),
             project_id=context.project_id,
-            revision=_merged(blank, wish, runtime, upload),
+            revision=self._identities.of_new(context, _merged(blank, wish, runtime, upload)),
             created_at=now,
         )
         limits = self._quotas.limits(context.project_id)
@@ -170,6 +181,7 @@ class Deployer:
         def write(connection: Any) -> None:
             mounts.check(connection, context, made.revision, wished=wish.secrets is not KEEP)
             functions.create(connection, made, limits.functions)
+            self._identities.settle(connection, context, None, made.revision)
             self._check_code(connection, made.project_id, limits)
 
         self._database.transact(write)
@@ -193,6 +205,12 @@ class Deployer:
     ) -> models.Function:
         runtime = None if wish.runtime is KEEP else self._runtime(context, wish.runtime)
         upload = self._upload(wish, current.revision, runtime)
+        tentative = self._identities.of_changed(
+            context, current.revision, _merged(current.revision, wish, runtime, upload),
+            asked=wish.identity is not KEEP,
+        )  # fmt: skip
+        if tentative.identity is not None and tentative.identity.kind == "owner":
+            wish = dataclasses.replace(wish, identity=tentative.identity)
         name, description = _pick(wish.name, None), _pick(wish.description, None)
         limits = self._quotas.limits(current.project_id)
 
@@ -201,6 +219,7 @@ class Deployer:
             # What it is now, not when it was looked at: changes at the same time are merged.
             made = functions.locked(connection, current.id, current.project_id)
             revision = _merged(made.revision, wish, runtime, upload)
+            self._identities.settle(connection, context, made.revision, revision)
             if revision != made.revision:
                 wished = wish.secrets is not KEEP
                 mounts.check(connection, context, revision, wished=wished)
@@ -244,11 +263,8 @@ class Deployer:
 
     def _check(self, wish: Wish) -> None:
         """What is wished is within the configured limits, and of code that can be had."""
-        for name, value in (
-            ("cpu", wish.cpu),
-            ("memory", wish.memory_size),
-            ("timeout", wish.timeout),
-        ):
+        wished = {"cpu": wish.cpu, "memory": wish.memory_size, "timeout": wish.timeout}
+        for name, value in wished.items():
             low, high = self._limits[f"min_{name}"], self._limits[f"max_{name}"]
             if not isinstance(value, Keep) and not low <= value <= high:
                 raise errors.BadRequest(
@@ -340,6 +356,7 @@ def _merged(
         limits=limits,
         delivery=_pick(wish.delivery, old.delivery),
         network=_pick(wish.network, old.network),
+        identity=_pick(wish.identity, old.identity),
     )
 
 

@@ -11,7 +11,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from funcflow import models_secrets, states
+from funcflow import delegations, models_secrets, states
+from funcflow.models_scaling import LATEST as LATEST
+from funcflow.models_scaling import Provision as Provision
+from funcflow.models_scaling import Scaling as Scaling
 
 Delivery = Literal["at-least-once", "at-most-once"]
 CompositionType = Literal["STANDARD", "EXPRESS"]
@@ -19,9 +22,6 @@ CompositionType = Literal["STANDARD", "EXPRESS"]
 Permission = Literal["execute", "read", "publish"]
 ShareTarget = Literal["project", "domain", "all"]
 CodeSource = Literal["package", "source", "image", "swift"]
-
-#: The version number that means "whatever the function is now".
-LATEST = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +84,8 @@ class Revision:
     created_at: float = 0.0
     #: Bytes of the package.
     size: int = 0
+    #: None: it acts as nobody.
+    identity: delegations.Identity | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,33 +99,6 @@ class Function:
     revision: Revision
     created_at: float
     updated_at: float | None = None
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Provision:
-    """Workers kept warm, always or at certain hours of certain days."""
-
-    workers: int
-    #: ``LATEST``, or the version they are of.
-    version: int = LATEST
-    #: Minutes since midnight, local time; None: the whole day. An end before the start is on the
-    #: next day.
-    start: int | None = None
-    end: int | None = None
-    #: Of the start: 0 is Monday.
-    days: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
-    timezone: str = "UTC"
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Scaling:
-    """How many workers a function has."""
-
-    #: Of ``latest``, kept warm at any time.
-    min_workers: int = 0
-    #: Of one revision, on one conductor; None: as many as there is room for.
-    max_workers: int | None = None
-    provisioned: tuple[Provision, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,10 +206,11 @@ class Execution:
     #: W3C traceparent of the caller.
     traceparent: str | None = None
     usage: Usage = Usage()
-    #: The composition's execution that asked for it, and by which of its commands; its end is
-    #: told there.
+    #: The composition's execution that asked for it and is told its end, and by which command.
     parent_id: str | None = None
     parent_command: int | None = None
+    #: Our name of the trust its caller lends it.
+    trust_id: str | None = None
     created_at: float
     started_at: float | None = None
     finished_at: float | None = None
@@ -395,5 +371,7 @@ class RequestContext:
     service_roles: tuple[str, ...] = ()
     request_id: str
     traceparent: str | None = None
+    #: The token is of an application credential or a trust, not of the person.
+    delegated: bool = False
     #: To do at once what only the asker may do at Keystone; kept and passed on nowhere.
     auth_token: str | None = dataclasses.field(default=None, repr=False, compare=False)

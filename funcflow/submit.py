@@ -12,7 +12,7 @@ import time
 
 from oslo_config import cfg
 
-from funcflow import control, errors, handover, ids, models, queues, states, targets
+from funcflow import control, errors, handover, identities, ids, models, queues, states, targets
 from funcflow.db import executions, rates
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
@@ -40,6 +40,8 @@ class Call:
     idempotency_key: str | None = None
     #: Seconds a synchronous caller waits; None: the configured time.
     wait: float | None = None
+    #: The caller lends an identity to a function of another project, if it asks for that.
+    lend_identity: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Submitter:
         self._control = control
         self._targets = targets.Targets(database, TARGET_AGE)
         self._quotas = quotas.load(conf, database)
+        self._identities = identities.Identities(conf, database)
         self._queues = queues.Queues(conf, database, "function")
         self._stopping = threading.Event()
 
@@ -81,13 +84,22 @@ class Submitter:
         :raises funcflow.errors.TooMany: queues or conductors are full
         :raises funcflow.errors.Unavailable: it could not be made durable; nothing was kept
         :raises funcflow.errors.Conflict: the idempotency key came with another call
+        :raises funcflow.errors.Forbidden: the caller does not lend what the function asks for
         """
-        execution = self._make(context, call)
+        target = self._targets.resolve(
+            context, call.function_id, call.function_version, call.function_alias
+        )
+        execution = self._make(context, call, target)
         if call.idempotency_key is not None:
             known = self._known(context, call)
             if known is not None:
                 return self._again(execution, known, call)
         self._take_rate(execution.project_id)
+        if target.identity is not None:
+            lent = self._identities.of_call(
+                context, target.identity, target.project_id, call.lend_identity
+            )
+            execution = dataclasses.replace(execution, trust_id=lent)
         if call.sync:
             return self._run(execution, call)
         return self._post(execution, call)
@@ -149,6 +161,8 @@ class Submitter:
             return self._again(execution, after, call)
         if after is None or after.state not in states.SETTLED:
             after = self._await(execution.id, deadline)
+        if execution.trust_id is not None and after.reason == "trust_invalid":
+            self._identities.forget(execution.trust_id)
         return Submitted(after, True)
 
     def _post(self, execution: models.Execution, call: Call) -> Submitted:
@@ -200,10 +214,9 @@ class Submitter:
 
     # -- parts ----------------------------------------------------------------------------
 
-    def _make(self, context: models.RequestContext, call: Call) -> models.Execution:
-        target = self._targets.resolve(
-            context, call.function_id, call.function_version, call.function_alias
-        )
+    def _make(
+        self, context: models.RequestContext, call: Call, target: targets.Target
+    ) -> models.Execution:
         now = time.time()
         return models.Execution(
             id=ids.new(),

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
-from funcflow import errors, models, sharing
+from funcflow import delegations, errors, models, sharing
 from funcflow.db import aliases, functions, shares, versions
 from funcflow.db.engine import Database
 
@@ -29,6 +29,9 @@ class Target:
     function_id: str
     version: int
     revision: int
+    #: As whom it acts, and whose it is.
+    identity: delegations.Identity | None = None
+    project_id: str = ""
 
 
 class Memory:
@@ -93,7 +96,7 @@ class Targets(Memory):
         known = self._function(context.project_id, function)
         self._check(context, known, version, None)
         if version == models.LATEST:
-            return Target(known.id, models.LATEST, known.revision.number)
+            return _target(models.LATEST, known.revision)
         return self._version(known.id, version)
 
     def check(self, context: models.RequestContext, execution: models.Execution) -> None:
@@ -161,11 +164,17 @@ class Targets(Memory):
             with self._database.read() as conn:
                 if number == models.LATEST:
                     function = functions.get(conn, function_id, None)
-                    return Target(function_id, number, function.revision.number)
+                    return _target(number, function.revision)
                 version = versions.get(conn, function_id, number, None)
-            return Target(function_id, number, version.revision.number)
+            return _target(number, version.revision)
 
         return self.remember(("version", function_id, number), load)
+
+
+def _target(version: int, revision: models.Revision) -> Target:
+    return Target(
+        revision.function_id, version, revision.number, revision.identity, revision.project_id
+    )
 
 
 def split(weights: Mapping[int, float], main: int, point: float) -> int:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from funcflow import models
+from funcflow import delegations, models
 from funcflow.sandboxes import base as sandbox_base
 
 
@@ -83,6 +83,15 @@ class Logs(Protocol):
         """Close it and return what was not written to the database on the way."""
 
 
+class Trusts(Protocol):
+    def token(self, trust_id: str, lasting: float = 0.0) -> delegations.Delegation:
+        """A token of the trust that lives ``lasting`` seconds.
+
+        :raises funcflow.trusts.base.TrustInvalid: nobody lends it any more
+        :raises funcflow.errors.Unavailable: nobody can say
+        """
+
+
 class Fenced(Exception):
     """The row no longer belongs to this claim; whatever it holds is the truth."""
 
@@ -105,6 +114,10 @@ class Invocation:
     ledger: Ledger
     logs: Logs
     limits: Limits
+    #: None: nothing can be lent here.
+    trusts: Trusts | None = None
+    #: What it acts as, once that is borrowed.
+    delegation: delegations.Delegation | None = dataclasses.field(default=None, repr=False)
     cancelled: threading.Event = dataclasses.field(default_factory=threading.Event)
     lease: Lease | None = None
     #: User code may have run.

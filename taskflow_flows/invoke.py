@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from taskflow.patterns import linear_flow
 
-from taskflow_flows.tasks import functions, outcomes, workers
+from taskflow_flows.tasks import functions, identities, outcomes, workers
 
 
 def make_flow() -> linear_flow.Flow:
-    """load → worker → run → settle. The name ``taskflow_flows.invoke.make_flow`` is stored data."""
+    """load → identity → worker → run → settle. The name ``taskflow_flows.invoke.make_flow`` is
+    stored data."""
     return linear_flow.Flow("invoke").add(
         functions.LoadFunction(),
+        identities.BorrowIdentity(),
         workers.AcquireWorker(),
         workers.RunFunction(),
         outcomes.SettleExecution(),

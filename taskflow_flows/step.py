@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from taskflow.patterns import linear_flow
 
-from taskflow_flows.tasks import functions, workers
+from taskflow_flows.tasks import functions, identities, workers
 
 
 def make_flow() -> linear_flow.Flow:
-    """load → worker → run. The name ``taskflow_flows.step.make_flow`` is stored data."""
+    """load → identity → worker → run. The name ``taskflow_flows.step.make_flow`` is stored data."""
     return linear_flow.Flow("step").add(
         functions.LoadFunction(),
+        identities.BorrowIdentity(),
         workers.AcquireWorker(),
         workers.RunFunction(),
     )

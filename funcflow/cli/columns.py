@@ -120,6 +120,7 @@ _RUNS = (
     Column("max_concurrency", detail=True),
     Column("delivery", detail=True),
     Column("network", detail=True),
+    Column("identity", Structure, detail=True),
     Column("revision", detail=True),
     Column("digest", detail=True),
 )

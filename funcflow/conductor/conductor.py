@@ -27,11 +27,11 @@ from funcflow.conductor import (
     ledger,
     logs,
     pools,
+    returns,
     runner,
     scaling,
     secrets,
     settings,
-    slots,
     sweeper,
 )
 from funcflow.conductor.compositions import assembly, entry, runs
@@ -42,15 +42,12 @@ from funcflow.quotas import base as quotas
 from funcflow.sandboxes import base as sandbox_base
 from funcflow.secrets import masking
 from funcflow.stores import base as store_base
-from taskflow_flows import invocation as inv
+from funcflow.trusts import book
 
 LOG = logging.getLogger(__name__)
 
-#: Seconds a call may wait for a worker before it goes back to the queue.
-ACQUIRE = 30.0
 #: Seconds that stopping a run which timed out, and writing, may take.
 GRACE = 10.0
-MOST_RUNS = 64
 
 
 class Conductor(board_base.Listener):
@@ -79,6 +76,7 @@ class Conductor(board_base.Listener):
         self._packages = packages.Cache(cache_dir, conf.store.cache_size, store)
         self._catalog = catalog.Catalog(database, quotas.load(conf, database))
         self._secrets = secrets.Secrets(conf, database)
+        self._trusts = book.load(conf, database)
         bounds = settings.bounds_of(conf, sandbox.local)
         self._pools = pools.Pools(sandbox, self._packages.fetch, bounds, self._secrets.mount)
         self._ledger = ledger.Ledger(database, self._stopping)
@@ -86,10 +84,7 @@ class Conductor(board_base.Listener):
             lambda execution_id, chunks: database.write(executions.AppendLogs(execution_id, chunks))
         )
         self._consumer = consumer.Consumer(board)
-        limits = inv.Limits(conf.sandbox.result_limit, conf.sandbox.log_limit, ACQUIRE)
-        policy = runner.Policy(
-            conf.conductor.max_attempts, conf.conductor.backoff, conf.conductor.max_backoff
-        )
+        limits, policy = settings.limits_of(conf), settings.policy_of(conf)
         self._runner = runner.Runner(
             board=board,
             database=database,
@@ -100,11 +95,10 @@ class Conductor(board_base.Listener):
             consumer=self._consumer,
             limits=limits,
             policy=policy,
+            trusts=self._trusts,
         )
-        capacity = conf.conductor.capacity or MOST_RUNS
-        weights = {name: float(weight) for name, weight in conf.conductor.weights.items()}
-        self._slots = slots.Slots(capacity, weights)
-        self._executor = concurrent.futures.ThreadPoolExecutor(capacity, "run")
+        self._slots = settings.slots_of(conf)
+        self._executor = concurrent.futures.ThreadPoolExecutor(self._slots.capacity, "run")
         self._work = dispatcher.FunctionWork(
             board, self._runner, self._executor, self._give, self._after
         )
@@ -119,7 +113,7 @@ class Conductor(board_base.Listener):
                 definitions=known,
                 catalog=self._catalog,
                 runner=self._runner,
-                runs=runs.Parts(self._catalog, self._pools, self._ledger, limits),
+                runs=runs.Parts(self._catalog, self._pools, self._ledger, limits, self._trusts),
                 policy=policy,
                 slots=self._slots,
                 starved=lambda: self._functions.starved,
@@ -134,6 +128,7 @@ class Conductor(board_base.Listener):
         self._sweeper = sweeper.Sweeper(
             board, database, self._runner, self._pools, store, times, self._compositions.feeder
         )
+        self._returns = returns.Returns(board, self._trusts, times.interval)
 
     # -- life -----------------------------------------------------------------------------
 
@@ -159,6 +154,7 @@ class Conductor(board_base.Listener):
         self._compositions.start()
         self._dispatcher.start()
         self._sweeper.start()
+        self._returns.start()
         self._scaler.start()
         if not self._sandbox.local:
             threading.Thread(target=self._adopt, name="adopt", daemon=True).start()
@@ -186,6 +182,7 @@ class Conductor(board_base.Listener):
         self.drain()
         self._scaler.stop()
         self._sweeper.stop()
+        self._returns.stop()
         deadline = time.monotonic() + self._conf.conductor.drain
         while self._busy() and time.monotonic() < deadline:
             time.sleep(0.02)
@@ -201,6 +198,7 @@ class Conductor(board_base.Listener):
         self._board.stop()
         self._sandbox.close()
         self._unmask()
+        self._trusts.close()
 
     # -- the board's listener -------------------------------------------------------------
 
@@ -245,7 +243,7 @@ class Conductor(board_base.Listener):
         to another one and back costs as much as running it.
         """
         definition = self._catalog.definition(execution.function_id, execution.revision)
-        if wait > ACQUIRE + GRACE + definition.revision.limits.timeout:
+        if wait > settings.ACQUIRE + GRACE + definition.revision.limits.timeout:
             self._take(execution)
             return self._accepted(execution)
         try:

@@ -40,8 +40,14 @@ class Ledger:
             raise inv.Fenced(execution.id)
         return settled
 
-    def write(self, settled: models.Execution, logs: tuple[models.LogChunk, ...] = ()) -> bool:
-        """Write the outcome; False when the row is no longer ours.
+    def write(
+        self,
+        settled: models.Execution,
+        logs: tuple[models.LogChunk, ...] = (),
+        reason: str | None = None,
+    ) -> bool:
+        """Write the outcome; False when the row is no longer ours. ``reason``: why the platform
+        ended it.
 
         While the database is away the outcome is kept and tried again: the work is done,
         and doing it twice would be worse than being late.
@@ -53,6 +59,7 @@ class Ledger:
             state=settled.state,
             output=settled.output,
             error=settled.error,
+            reason=reason,
             usage=settled.usage,
             logs=logs,
             now=settled.finished_at or time.time(),

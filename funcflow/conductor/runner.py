@@ -24,9 +24,17 @@ from taskflow_flows import invoke, plan
 LOG = logging.getLogger(__name__)
 
 #: Faults of the place, not of the work: before the work began they cost no attempt.
-FREE = frozenset({"no_capacity", "unavailable", "swift_unavailable", "worker_gone"})
+FREE = frozenset(
+    {"no_capacity", "unavailable", "swift_unavailable", "keystone_unavailable", "worker_gone"}
+)
+#: Faults of a part that may be away for long, and the attempt whose back-off they have.
+LONG = {"keystone_unavailable": 5}
 #: Faults that another attempt would meet again, and the types of error they are told as.
-HOPELESS = {"unprotected": "Unprotected", "secret_unavailable": "SecretUnavailable"}
+FINAL = {
+    "unprotected": "Unprotected",
+    "secret_unavailable": "SecretUnavailable",
+    "trust_invalid": "TrustInvalid",
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,6 +66,7 @@ class Runner:
         consumer: consumer.Consumer,
         limits: inv.Limits,
         policy: Policy,
+        trusts: inv.Trusts | None = None,
     ) -> None:
         self._board = board
         self._database = database
@@ -68,6 +77,7 @@ class Runner:
         self._consumer = consumer
         self._limits = limits
         self._policy = policy
+        self._trusts = trusts
         self._plan = plan.compile_flow(invoke.make_flow())
         self._lock = threading.Lock()
         self._running: dict[str, inv.Invocation] = {}
@@ -150,7 +160,7 @@ class Runner:
     def _try(self, execution: models.Execution) -> models.Execution | None:
         buffer = self._flusher.open(execution.id, execution.attempts)
         invocation = inv.Invocation(
-            execution, self._catalog, self._pools, self._ledger, buffer, self._limits
+            execution, self._catalog, self._pools, self._ledger, buffer, self._limits, self._trusts
         )
         with self._lock:
             self._running[execution.id] = invocation
@@ -204,8 +214,8 @@ class Runner:
             )
         else:
             LOG.warning("execution %s: attempt %d: %s", execution.id, execution.attempts, exc)
-        if code in HOPELESS:
-            return self._hopeless(execution, HOPELESS[code], exc)
+        if code in FINAL:
+            return self._settle_failed(execution, code, exc)
         if invocation.began and self._only_once(execution):
             return self._lose(execution)
         told = exc.message if isinstance(exc, errors.FuncflowError) else "it cannot be run"
@@ -214,20 +224,24 @@ class Runner:
         counts = invocation.began or code not in FREE
         if counts and execution.attempts >= self._policy.max_attempts:
             return self._bury(execution, code)
-        self._requeue(execution, code, self._policy.delay(execution.attempts), count=counts)
+        delay = self._policy.delay(LONG.get(code, execution.attempts))
+        self._requeue(execution, code, delay, count=counts)
         return self._read(execution.id)
 
-    def _hopeless(
-        self, execution: models.Execution, kind: str, exc: Exception
+    def _settle_failed(
+        self, execution: models.Execution, code: str, exc: Exception
     ) -> models.Execution | None:
-        """Trying again will not help: tell the caller now."""
+        """Trying again will not build the missing wall: tell the caller now."""
+        error = models.FunctionError(type=FINAL[code], message=str(exc))
         failed = dataclasses.replace(
             execution,
             state=states.State.FAILED,
-            error=models.FunctionError(type=kind, message=str(exc)),
+            error=error,
+            reason=code,
             finished_at=time.time(),
         )
-        return failed if self._ledger.write(failed) else self._read(failed.id)
+        written = self._ledger.write(failed, reason=code)
+        return failed if written else self._read(execution.id)
 
     # -- moves ----------------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ from pathlib import Path
 from oslo_config import cfg
 
 from funcflow import conf as config
-from funcflow.conductor import pools, sweeper
+from funcflow.conductor import pools, runner, slots, sweeper
+from taskflow_flows import invocation as inv
 
 #: Bytes that other machines are taken to have.
 UNBOUNDED = 1 << 62
@@ -16,6 +17,10 @@ UNBOUNDED = 1 << 62
 MEMORY_SHARE = 0.6
 #: How many session times-out a row may lack its job before it counts as lost.
 PATIENCE = 3
+#: Seconds a call may wait for a worker before it goes back to the queue.
+ACQUIRE = 30.0
+#: Runs at the same time, unless configured.
+MOST_RUNS = 64
 
 
 def bounds_of(conf: cfg.ConfigOpts, local: bool = True) -> pools.Bounds:
@@ -38,6 +43,21 @@ def times_of(conf: cfg.ConfigOpts) -> sweeper.Times:
         retention=conf.database.retention,
         window=conf.jobboard.window,
     )
+
+
+def limits_of(conf: cfg.ConfigOpts) -> inv.Limits:
+    return inv.Limits(conf.sandbox.result_limit, conf.sandbox.log_limit, ACQUIRE)
+
+
+def policy_of(conf: cfg.ConfigOpts) -> runner.Policy:
+    return runner.Policy(
+        conf.conductor.max_attempts, conf.conductor.backoff, conf.conductor.max_backoff
+    )
+
+
+def slots_of(conf: cfg.ConfigOpts) -> slots.Slots:
+    weights = {name: float(weight) for name, weight in conf.conductor.weights.items()}
+    return slots.Slots(conf.conductor.capacity or MOST_RUNS, weights)
 
 
 def cache_dir(conf: cfg.ConfigOpts) -> Path:

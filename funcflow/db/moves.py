@@ -45,7 +45,7 @@ _CLAIM = "AND e.epoch = v.epoch AND e.owner = v.owner"
 _SETTLE = Move(
     State.RUNNING,
     None,
-    "output = v.output, error = v.error, reason = NULL, finished_at = v.now,"
+    "output = v.output, error = v.error, reason = v.reason, finished_at = v.now,"
     " updated_at = v.now, usage_queue = v.queue, usage_startup = v.startup,"
     " usage_run = v.run, usage_cpu = v.cpu, usage_memory_peak = v.memory_peak,"
     " usage_worker = v.worker, usage_cold = v.cold",
@@ -55,6 +55,7 @@ _SETTLE = Move(
     state="text",
     output="text",
     error="text",
+    reason="text",
     queue="real",
     startup="real",
     run="real",
@@ -80,6 +81,8 @@ class Settle(OnExecution[bool]):
     state: State
     output: str | None = None
     error: models.FunctionError | None = None
+    #: Why the platform ended it, if that is not the run's doing.
+    reason: str | None = None
     usage: models.Usage = _NO_USAGE
     logs: tuple[models.LogChunk, ...] = ()
     now: float
@@ -97,6 +100,7 @@ class Settle(OnExecution[bool]):
             self.state.value,
             None if self.output is None else rows.clean(self.output),
             rows.error_text(self.error),
+            self.reason,
             usage.queue,
             usage.startup,
             usage.run,

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from funcflow import errors, models, models_secrets
+from funcflow import delegations, errors, models, models_secrets
 from funcflow.db import locks, tables
 
 _t = tables.revisions
@@ -57,6 +57,8 @@ def insert(connection: sa.Connection, revision: models.Revision) -> None:
             size=revision.size,
             configuration=json.dumps(dict(revision.configuration)),
             secrets=json.dumps([dataclasses.asdict(mount) for mount in revision.secrets]),
+            identity=_identity_text(revision.identity),
+            trust_id=revision.identity.trust_id if revision.identity else None,
         )
     )
 
@@ -104,4 +106,24 @@ def to_revision(row: Any) -> models.Revision:
         size=row[16],
         configuration=json.loads(row[17]),
         secrets=tuple(models_secrets.SecretMount(**mount) for mount in json.loads(row[18])),
+        identity=_to_identity(row[19], row[20]),
+    )
+
+
+def _identity_text(identity: delegations.Identity | None) -> str | None:
+    if identity is None:
+        return None
+    told = {"kind": identity.kind, "roles": identity.roles, "user_id": identity.user_id}
+    return json.dumps(told)
+
+
+def _to_identity(text: str | None, trust_id: str | None) -> delegations.Identity | None:
+    if text is None:
+        return None
+    told = json.loads(text)
+    return delegations.Identity(
+        kind=told["kind"],
+        roles=tuple(told["roles"]),
+        user_id=told["user_id"],
+        trust_id=trust_id,
     )

@@ -64,6 +64,7 @@ def from_execution(execution: models.Execution, posted: bool) -> tuple[Any, ...]
         posted,
         e.parent_id,
         e.parent_command,
+        e.trust_id,
     )
 
 
@@ -107,6 +108,7 @@ def to_execution(row: Sequence[Any]) -> models.Execution:
         updated_at=row[32],
         parent_id=row[33],
         parent_command=row[34],
+        trust_id=row[35],
     )
 
 

@@ -72,6 +72,10 @@ revisions = sa.Table(
     number("size"),
     sa.Column("configuration", sa.Text, nullable=False, server_default="{}"),
     sa.Column("secrets", sa.Text, nullable=False, server_default="[]"),
+    # JSON: {"kind", "roles", "user_id"}; NULL: it acts as nobody.
+    sa.Column("identity", sa.Text),
+    sa.Column("trust_id", sa.Text),
+    sa.Index("ix_revisions_trust_id", "trust_id"),
     sa.Index("ix_revisions_runtime_id", "runtime_id"),
     sa.Index("ix_revisions_digest", "digest"),
     sa.Index(
@@ -167,6 +171,8 @@ executions = sa.Table(
     # The end of what a composition asked for is told to its execution.
     sa.Column("parent_id", sa.Text),
     sa.Column("parent_command", sa.BigInteger),
+    # Of the caller's identity, if that is lent to it.
+    sa.Column("trust_id", sa.Text),
     where(
         "uq_executions_idempotency_key",
         "idempotency_key IS NOT NULL",
@@ -196,6 +202,11 @@ executions = sa.Table(
         "ix_executions_parent_id",
         "parent_id IS NOT NULL AND state IN ('queued', 'running')",
         "parent_id",
+    ),
+    where(
+        "ix_executions_trust_id",
+        "trust_id IS NOT NULL AND state IN ('queued', 'running', 'dead')",
+        "trust_id",
     ),
     where("ix_executions_dead", "state = 'dead'", "project_id", "id"),
     where("ix_executions_finished_at", "finished_at IS NOT NULL", "finished_at"),

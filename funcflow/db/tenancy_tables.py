@@ -1,11 +1,11 @@
 """The tables of what reaches beyond one project, bounds it, or is its secret: shares, quotas,
-rates, secrets."""
+rates, secrets, trusts."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
-from funcflow.db.columns import metadata, number, text, when
+from funcflow.db.columns import flag, metadata, number, text, when, where
 
 #: ``target_kind`` is project, domain or all; ``target_id`` is "" for all. At most one of
 #: version and alias narrows it.
@@ -60,4 +60,24 @@ secrets = sa.Table(
     when("updated_at", nullable=True),
     sa.UniqueConstraint("project_id", "name"),
     sa.Index("ix_secrets_project_id", "project_id", "id"),
+)
+
+#: What people lend. ``id`` is ours, ``external_id`` the driver's, which nobody else gets to see.
+#: ``remove_at``: since when nobody needs it; NULL: somebody does. ``removing``: it is lent no
+#: more, and ``remove_at`` is when to try (again) to remove it.
+trusts = sa.Table(
+    "trusts",
+    metadata,
+    text("id", primary_key=True),
+    text("external_id"),
+    text("kind"),
+    text("user_id"),
+    text("project_id"),
+    text("roles"),
+    when("expires_at", nullable=True),
+    when("created_at"),
+    when("remove_at", nullable=True),
+    flag("removing"),
+    sa.Index("ix_trusts_user_id", "user_id", "project_id"),
+    where("ix_trusts_remove_at", "remove_at IS NOT NULL", "remove_at"),
 )

@@ -102,6 +102,7 @@ def _request(
         result_limit=invocation.limits.result,
         log_limit=invocation.limits.log,
         secrets=lease.secrets,
+        delegation=invocation.delegation,
     )
 
 

@@ -272,3 +272,29 @@ def test_names(api: Api, unique: str) -> None:
     refused(api("GET", f"/v1/functions/{unique}"), 409, "conflict")
     refused(api("GET", f"/v1/functions/{unique}-not"), 404, "not_found")
     refused(api("GET", f"/v1/functions/{uuid.uuid4()}"), 404, "not_found")
+
+
+def test_identities_are_checked_and_shown(api: Api) -> None:
+    """Without Keystone nobody can lend one."""
+    made = api.function("def main():\n    return 1\n")
+    assert made["identity"] == {"as": "none", "roles": [], "user_id": None}
+    path = f"/v1/functions/{made['id']}"
+    bad = ({"as": "owner"}, {"as": "none", "roles": ["member"]}, {"as": "caller", "roles": []})
+    for identity in bad:
+        answer = api("PATCH", path, {"identity": identity})
+        assert (answer.status, answer.code) == (400, "bad_identity")
+    for wrong in (
+        {"roles": ["member"]},
+        {"as": "root", "roles": ["admin"]},
+        {"as": "none", "x": 1},
+    ):
+        answer = api("PATCH", path, {"identity": wrong})
+        assert (answer.status, answer.code) == (400, "invalid_field")
+    refused = api("PATCH", path, {"identity": {"as": "owner", "roles": ["member"]}})
+    assert (refused.status, refused.code) == (403, "trust_refused")
+    changed = api("PATCH", path, {"identity": {"as": "caller", "roles": ["b", "a", "b"]}})
+    assert changed.json["identity"] == {"as": "caller", "roles": ["a", "b"], "user_id": None}
+    call = api("POST", "/v1/executions", {"function_id": made["id"]})
+    assert (call.status, call.code) == (403, "trust_refused")
+    assert api("PATCH", path, {"identity": None}).json["identity"]["as"] == "none"
+    assert api("POST", "/v1/executions", {"function_id": made["id"]}).status == 201

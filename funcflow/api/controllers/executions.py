@@ -116,6 +116,7 @@ class Executions:
             description=body.get("description", ""),
             idempotency_key=key,
             wait=self._wait(request),
+            lend_identity=body.get("lend_identity", False),
         )
 
     def _wait(self, request: Request) -> float | None:

@@ -186,6 +186,8 @@ def _wished(given: dict[str, Any], deployer: deploy.Deployer | None = None) -> d
         raise errors.BadRequest("runtime and runtime_id name different runtimes")
     if runtimes:
         wished["runtime"] = runtimes[0]
+    if wished.get("identity") is not None:
+        wished["identity"] = schemas.identity_of(wished["identity"])
     if deployer is not None:
         wished = {k: deployer.default(k) if v is None else v for k, v in wished.items()}
     return wished

@@ -82,6 +82,9 @@ CREATE = fields.Body(
             "JSON value is the input itself."
         },
         "description": common.DESCRIPTION,
+        "lend_identity": fields.boolean(
+            description="Let another project's function act as you, if it asks for that."
+        ),
     },
     limit=MAX_BODY,
 )

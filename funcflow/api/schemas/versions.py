@@ -32,7 +32,7 @@ SHOWN = common.shape(
             for name in (
                 "code", "cpu", "memory_size", "timeout", "runtime_id", "entry", "environment",
                 "concurrency", "max_concurrency", "delivery", "network", "configuration",
-                "secrets",
+                "secrets", "identity",
             )
         },
     },

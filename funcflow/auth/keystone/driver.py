@@ -125,6 +125,7 @@ def _close(answer: Iterable[bytes]) -> None:
 def _context(environ: dict[str, Any]) -> models.RequestContext:
     """What the middleware's headers say."""
     said = oslo_context.RequestContext.from_environ(environ, overwrite=False)
+    token = environ["keystone.token_info"]["token"]
     return models.RequestContext(
         project_id=said.project_id or "",
         user_id=said.user_id,
@@ -134,5 +135,6 @@ def _context(environ: dict[str, Any]) -> models.RequestContext:
         domain_id=said.domain_id,
         system_scope=said.system_scope,
         service_roles=tuple(sorted(said.service_roles)),
+        delegated="application_credential" in token or "OS-TRUST:trust" in token,
         request_id="",
     )

@@ -53,6 +53,11 @@ class Invoke(base.Command):
             "--idempotency-key", metavar="KEY", help="sent twice with one key, it runs once"
         )
         parser.add_argument("--description", help="a remark kept with the execution")
+        parser.add_argument(
+            "--lend-identity",
+            action="store_true",
+            help="let another project's function act as you, if it asks for that",
+        )
         return parser
 
     def take_action(self, args: argparse.Namespace) -> int:
@@ -82,6 +87,7 @@ class Invoke(base.Command):
             "input": given,
             "sync": not args.asynchronous,
             "description": args.description,
+            "lend_identity": args.lend_identity or None,
         }
         body = {name: value for name, value in body.items() if value is not None}
         try:

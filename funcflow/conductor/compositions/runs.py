@@ -57,6 +57,7 @@ class Parts:
     pools: inv.Pools
     ledger: inv.Ledger
     limits: inv.Limits
+    trusts: inv.Trusts | None = None
 
 
 class Runs:
@@ -136,7 +137,7 @@ class Runs:
         buffer = logs.LogBuffer(execution.id, execution.attempts)
         parts = self._parts
         invocation = inv.Invocation(
-            execution, parts.catalog, parts.pools, parts.ledger, buffer, parts.limits
+            execution, parts.catalog, parts.pools, parts.ledger, buffer, parts.limits, parts.trusts
         )
         with self._lock:
             run.invocation = invocation

@@ -225,6 +225,10 @@ def test_bootstrap(
     try:
         team = openstack.Team.make(cloud, with_it.url)
         assert team.api("reader")("GET", "/v1/functions").status == 200
+        owned: dict[str, Any] = {"identity": {"as": "owner", "roles": ["member"]}, "timeout": 20}
+        made = team.api("member").function(SOURCE, **owned)
+        ran = team.api("member").run(made["id"])
+        assert ran["state"] == "succeeded", "its user can be lent identities"
     finally:
         with_it.stop()
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 import taskflow.engines
 
-from funcflow import models
+from funcflow import delegations, models
 from funcflow.sandboxes import base as sandbox_base
 from funcflow.states import State
+from funcflow.trusts import base as trusts
 from taskflow_flows import invocation as inv
 from taskflow_flows import invoke
 from taskflow_flows.tasks import workers
@@ -57,6 +58,10 @@ class World:
     def __init__(self, lease: Lease | None = None, refuse: Exception | None = None) -> None:
         self.lease = lease or Lease()
         self.refuse = refuse
+        self.identity: delegations.Identity | None = None
+        #: The trust that is good.
+        self.lends = ""
+        self.acquired = 0
         self.chunks: list[models.LogChunk] = []
 
     def definition(self, function_id: str, revision: int) -> inv.Definition:
@@ -67,13 +72,21 @@ class World:
             runtime_id=None,
             code={},
             digest=None,
+            identity=self.identity,
         )
         return inv.Definition(revision=made, function_name="f", language="x", trusted=True)
 
     def acquire(
         self, definition: inv.Definition, timeout: float, project_id: str | None = None
     ) -> Lease:
+        self.acquired += 1
         return self.lease
+
+    def token(self, trust_id: str, lasting: float = 0.0) -> delegations.Delegation:
+        assert lasting > 1.0, "it is good for the wait for a worker, and the run"
+        if trust_id != self.lends:
+            raise trusts.TrustInvalid("no")
+        return delegations.Delegation(token=trust_id, expires_at=9.0, user_id="u", project_id="p")
 
     def settle(self, invocation: inv.Invocation, outcome: sandbox_base.Outcome) -> models.Execution:
         if self.refuse:
@@ -95,7 +108,7 @@ def invocation(world: World, **fields: Any) -> inv.Invocation:
         **fields,
     )  # fmt: skip
     limits = inv.Limits(result=100, log=100, acquire=1.0)
-    return inv.Invocation(execution, world, world, world, world, limits)
+    return inv.Invocation(execution, world, world, world, world, limits, world)
 
 
 def run(engine: str, made: inv.Invocation) -> dict[str, Any]:
@@ -113,6 +126,7 @@ def test_the_factory_keeps_its_name() -> None:
     assert flow.provides == {"definition", "lease", "outcome", "settled"}
     assert [task.name.rsplit(".", 1)[1] for task in flow] == [
         "LoadFunction",
+        "BorrowIdentity",
         "AcquireWorker",
         "RunFunction",
         "SettleExecution",
@@ -204,3 +218,31 @@ def test_what_was_cancelled_before_does_not_run(engine: str) -> None:
 )  # fmt: skip
 def test_input_is_json_or_one_plain_argument(text: str | None, value: Any) -> None:
     assert workers.decode_input(text) == value
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_owners_or_the_callers_identity_goes_with_the_request(engine: str) -> None:
+    """And is none of the flow's results, which an engine may store."""
+    owner = delegations.Identity(kind="owner", roles=("r",), trust_id="owner's")
+    caller = delegations.Identity(kind="caller", roles=("r",))
+    for identity, lends in ((owner, "owner's"), (caller, "caller's")):
+        world = World()
+        world.identity, world.lends = identity, lends
+        results = run(engine, invocation(world, trust_id="caller's"))
+        (request,) = world.lease.requests
+        assert request.delegation is not None
+        assert request.delegation.token == lends
+        assert not any(isinstance(each, delegations.Delegation) for each in results.values())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("kind", ["owner", "caller"])
+@pytest.mark.parametrize("trust_id", [None, "bad"])
+def test_without_the_identity_it_asks_for_it_does_not_run(
+    engine: str, kind: delegations.Kind, trust_id: str | None
+) -> None:
+    world = World()
+    world.identity = delegations.Identity(kind=kind, roles=("r",), trust_id=trust_id)
+    with pytest.raises(trusts.TrustInvalid):
+        run(engine, invocation(world, trust_id=trust_id))
+    assert (world.acquired, world.lease.requests) == (0, [])

@@ -18,6 +18,7 @@ def test_the_factory_keeps_its_name() -> None:
     assert flow.provides == {"definition", "lease", "outcome"}
     assert [task.name.rsplit(".", 1)[1] for task in flow] == [
         "LoadFunction",
+        "BorrowIdentity",
         "AcquireWorker",
         "RunFunction",
     ]

@@ -91,3 +91,10 @@ def test_text_that_was_meant_as_json_is_pointed_out(
 
     assert "the input is not JSON" in capsys.readouterr().err
     assert json.loads(double.seen[0].body)["input"] == '{"a": 1'
+
+
+def test_an_identity_is_lent_when_that_is_said(double: Double) -> None:
+    for words, sent in (((), None), (("--lend-identity",), True)):
+        double.will(_execution("succeeded", result='{"output": 1, "duration": 0}'), status=201)
+        assert _invoke(double, *words) == 0
+        assert json.loads(double.seen[-1].body).get("lend_identity") is sent

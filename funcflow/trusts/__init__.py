@@ -1,0 +1,1 @@
+"""Identities that people lend to functions: trusts of Keystone."""

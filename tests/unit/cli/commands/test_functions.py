@@ -1,0 +1,38 @@
+"""What the options of functions become on the wire."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from funcflow.cli import main
+from tests.unit.cli.double import Double
+
+FUNCTION = {"id": "0199a0c4-7a52-7cc1-9d3f-5b1c1f0e9a11", "name": "hello", "code": {}}
+
+
+@pytest.mark.parametrize(
+    ("option", "sent"),
+    [
+        ("owner:reader", {"as": "owner", "roles": ["reader"]}),
+        ("caller:member, reader", {"as": "caller", "roles": ["member", "reader"]}),
+        ("none", {"as": "none"}),
+    ],
+)
+def test_an_identity(double: Double, option: str, sent: dict[str, object]) -> None:
+    double.will(FUNCTION)
+    words = ["function", "update", FUNCTION["id"], "--identity", option]
+    assert main.main([*map(str, words), "--endpoint", double.url]) == 0
+    assert json.loads(double.seen[-1].body) == {"identity": sent}
+
+
+@pytest.mark.parametrize("option", ["owner", "none:reader", "root:admin", ""])
+def test_what_is_no_identity(
+    double: Double, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    words = ["function", "update", "hello", "--identity", option, "--endpoint", double.url]
+    with pytest.raises(SystemExit, match="2"):
+        main.main(words)
+    assert "is not owner:ROLE, caller:ROLE or none" in capsys.readouterr().err
+    assert double.seen == []
