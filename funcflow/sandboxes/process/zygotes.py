@@ -152,8 +152,9 @@ class Zygote:
         if not self._plans:
             for language in self._languages.values():
                 self._plans[language.name] = root.plan(language.interpreter, language.runtime)
+        runtime = self._languages["python3"].runtime
         return {
-            "path": [str(self._languages["python3"].runtime)],
+            "path": [str(runtime), str(runtime.parent / "agent")],
             "self": home,
             "roots": {
                 name: {"where": self.where(name), "plan": plan}

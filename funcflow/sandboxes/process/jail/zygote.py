@@ -23,7 +23,9 @@ from funcflow.sandboxes.process.jail import jailer, root, seccomp, syscalls
 
 #: What functions use most; imported once, shared by every worker until written to.
 PRELOAD = (
+    "funcflow_agent.metadata",
     "funcflow_runtime.loop",
+    "funcflow_runtime.openstack",
     "asyncio",
     "collections",
     "datetime",

@@ -185,6 +185,8 @@ def _headers(message: Mapping[str, Any]) -> dict[str, str]:
             f"arn:funcflow:function:{context['project']}:{context['function']}:{context['version']}"
         ),
     }
+    if context.get("metadata"):
+        headers["X-Funcflow-Invocation"] = context["metadata"]
     trace = str(context.get("traceparent") or "").split("-")
     if len(trace) == 4 and len(trace[1]) == 32:
         root = f"Root=1-{trace[1][:8]}-{trace[1][8:]}"
