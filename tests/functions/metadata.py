@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import socket
 import threading
 import urllib.parse
 
@@ -19,7 +20,7 @@ def say(method, path, headers=(), body=None):
         connection.putrequest(method, url.path + path, skip_host=any(n == "Host" for n, _ in headers))
         for name, value in headers:
             connection.putheader(name, value)
-        connection.endheaders(body)
+        connection.endheaders(body.encode() if body else None)
         answer = connection.getresponse()
         return [answer.status, answer.read().decode()]
     finally:
@@ -112,3 +113,25 @@ def crowd(context):
     for connection in open_:
         connection.close()
     return context.metadata("execution_id")
+
+
+def learn_of(path, context):
+    url = os.environ["FUNCFLOW_METADATA_URL"]
+    return {"value": context.metadata(path), "id": context.execution_id, "url": url}
+
+
+def knock(requests, port, context):
+    """At the door of somebody else, on the same loopback."""
+    os.environ["FUNCFLOW_METADATA_URL"] = f"http://127.0.0.1:{port}/funcflow/v1"
+    try:
+        return [say(*request) for request in requests]
+    except OSError as exc:
+        return type(exc).__name__
+
+
+def dial(address):
+    try:
+        with socket.create_connection(address, timeout=5):
+            return "connected"
+    except OSError as exc:
+        return type(exc).__name__

@@ -67,7 +67,8 @@ class ProcessSandbox:
         self.folder = self._home / self.name
         self.folder.mkdir(mode=0o700, parents=True)
         python = self._languages["python3"].interpreter.program
-        self._zygote = Zygote(self.name, self.folder, self._languages, python)
+        host = conf.sandbox.network == "host"
+        self._zygote = Zygote(self.name, self.folder, self._languages, python, host_network=host)
         self._networks: dict[str, Network] = {}
         self._desk = Desk()
         self._lock = threading.Lock()
@@ -89,9 +90,8 @@ class ProcessSandbox:
             raise SandboxError(
                 f"no runtime {spec.language!r} (there is: {known})", code="start_failed"
             )
-        protections.check(
-            self.protections(), spec.trusted, bool(self._conf.sandbox.allow_unprotected)
-        )
+        walls = protections.of(self.protections(), spec.revision.network)
+        protections.check(walls, spec.trusted, bool(self._conf.sandbox.allow_unprotected))
         self._make_readable(spec.package)
         try:
             worker = self._launch(spec, language)

@@ -110,6 +110,8 @@ class _Exchange:
         self.number = number
         #: Its request is with the conductor.
         self.asked = False
+        #: There may be more of its request, which nobody wants.
+        self._cut = False
         self._loop = loop
         self._sock = sock
         self._front = front
@@ -154,6 +156,7 @@ class _Exchange:
             return
         # From now on it only waits; that the other end leaves shows when it is written to.
         self._loop.forget(self._sock)
+        self._cut = not end or bool(rest)
         if not end:
             self.refuse(431, f"a request has at most {_LONGEST} bytes")
             return
@@ -169,12 +172,26 @@ class _Exchange:
         try:
             while self._out:
                 self._out = self._out[self._sock.send(self._out) :]
+            if self._cut:  # To close now would take the answer back.
+                self._sock.shutdown(socket.SHUT_WR)
+                self._loop.watch(self._sock, READ, self._ignore)
+                return
         except BlockingIOError:
             self._loop.watch(self._sock, WRITE, self._write)
             return
         except OSError:
             pass  # It left without its answer.
         self.close()
+
+    def _ignore(self, events: int) -> None:
+        try:
+            left = not self._sock.recv(_LONGEST)
+        except BlockingIOError:
+            return
+        except OSError:
+            left = True
+        if left:
+            self.close()
 
     def _late(self) -> None:
         if self.asked:
