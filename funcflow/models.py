@@ -74,6 +74,8 @@ class Revision:
     digest: str | None
     entry: str = "main.main"
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    #: JSON that the metadata service shows to the function.
+    configuration: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     limits: Limits = Limits()
     delivery: Delivery = "at-least-once"
     #: Whether the worker may reach the network.

@@ -3,6 +3,7 @@ learns, and what nobody learns of it."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import threading
@@ -35,7 +36,9 @@ LENT = Delegation(
 SECRETS = {"db/password": "hush"}
 
 
-@pytest.fixture(scope="module", params=["process", pytest.param("kubernetes", marks=clusters.PATIENT)])
+@pytest.fixture(
+    scope="module", params=["process", pytest.param("kubernetes", marks=clusters.PATIENT)]
+)
 def sandbox(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Sandbox]:
@@ -80,9 +83,9 @@ def statuses(worker: Worker, *requests: list[Any], **fields: Any) -> list[int]:
 
 @pytest.mark.parametrize("language", ["python3", "nodejs"])
 def test_a_run_learns_about_itself(sandbox: Sandbox, folder: Path, language: str) -> None:
-    spec = sandboxing.spec(
-        folder, "metadata.learn", language=language, environment={"COLOUR": "blue"}
-    )
+    spec = sandboxing.spec(folder, "metadata.learn", language=language)
+    revision = dataclasses.replace(spec.revision, configuration={"colour": ["blue"]})
+    spec = dataclasses.replace(spec, revision=revision)
     worker = sandbox.start(spec)
     told = value(worker, delegation=LENT, secrets=SECRETS)
     worker.kill()
@@ -103,11 +106,11 @@ def test_a_run_learns_about_itself(sandbox: Sandbox, folder: Path, language: str
         "project_id": "project",
         "user_id": "ann",
         "roles": ["member"],
-        "configuration": {"COLOUR": "blue"},
+        "configuration": {"colour": ["blue"]},
         "secrets": ["db/password"],
     }
     assert (told["token"], told["user"], told["roles"]) == ("the-token", "ann", ["member"])
-    assert told["configuration"] == {"COLOUR": "blue"}
+    assert told["configuration"] == {"colour": ["blue"]}
     if language == "nodejs":
         assert (told["names"], told["secret"]) == (["db/password"], "hush")
         assert told["missing"] == ["MetadataError", 404]

@@ -1,4 +1,4 @@
-"""The metadata service of functions in the host's own network, and the host's, which is not theirs."""
+"""The metadata service of functions in the host's own network; the host's, which is not theirs."""
 
 from __future__ import annotations
 
@@ -67,9 +67,7 @@ def test_others_of_the_host_are_sent_away(worker: Worker) -> None:
 
 
 @root_only
-def test_another_worker_is_sent_away(
-    worker: Worker, sandbox: ProcessSandbox, folder: Path
-) -> None:
+def test_another_worker_is_sent_away(worker: Worker, sandbox: ProcessSandbox, folder: Path) -> None:
     url = urlsplit(value(worker, {"path": ""})["url"])
     request = {"requests": [["GET", "", []]], "port": url.port}
     other = sandbox.start(sandboxing.spec(folder, "metadata.knock", network=True))

@@ -1,4 +1,4 @@
-"""A function that uses OpenStack with the token it was lent: real Keystone, real Swift, the real SDK."""
+"""A function that uses OpenStack with the token it was lent: real Keystone, Swift and SDK."""
 
 from __future__ import annotations
 

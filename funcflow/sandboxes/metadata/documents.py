@@ -14,9 +14,7 @@ from funcflow import delegations, models
 from funcflow.sandboxes.base import Request
 
 
-def find(
-    revision: models.Revision, request: Request, deadline: float, path: Sequence[str]
-) -> Any:
+def find(revision: models.Revision, request: Request, deadline: float, path: Sequence[str]) -> Any:
     """The value at that path: a text, or anything of JSON.
 
     :param deadline: of the run, in seconds since the epoch
@@ -55,7 +53,7 @@ def document(revision: models.Revision, request: Request, deadline: float) -> di
         "project_id": revision.project_id,
         "user_id": lent.user_id if lent else None,
         "roles": list(lent.roles) if lent else [],
-        "configuration": dict(revision.environment),
+        "configuration": dict(revision.configuration),
         "secrets": sorted(request.secrets),
     }
 

@@ -103,9 +103,7 @@ class Service:
             raise Refused(405, f"it is GET, or PUT {PREFIX}/token")
         invocation = self._known(headers)
         try:
-            return documents.find(
-                self._revision, invocation.request, invocation.deadline, path
-            )
+            return documents.find(self._revision, invocation.request, invocation.deadline, path)
         except KeyError:
             raise Refused(404, "this invocation has no such thing") from None
 

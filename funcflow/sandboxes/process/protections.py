@@ -54,7 +54,8 @@ def check(walls: Sequence[Protection], trusted: bool, allow: bool) -> None:
     missing = [
         wall
         for wall in walls
-        if not wall.present and (wall.name in ESSENTIAL or (not trusted and wall.name in (*LIMITS, CLOUD)))
+        if not wall.present
+        and (wall.name in ESSENTIAL or (not trusted and wall.name in (*LIMITS, CLOUD)))
     ]
     if missing:
         told = "; ".join(f"{wall.name} ({wall.detail})" for wall in missing)

@@ -10,7 +10,6 @@ from oslo_config import cfg
 import funcflow
 from funcflow import errors
 
-
 _NEEDED = ("python/funcflow_runtime", "agent/funcflow_agent")
 
 

@@ -1,8 +1,8 @@
 """The metadata service's front: HTTP beside the function, with nothing in it worth stealing.
 
 Every request is passed on to the conductor, who knows which invocations are open and what they
-may learn; its answer goes back. Used in pods by :mod:`.agent`, and by the init of each worker of the
-process sandbox. ``runtimes/contract/metadata.md`` states the protocol.
+may learn; its answer goes back. Used in pods by :mod:`.agent`, and by the init of each worker of
+the process sandbox. ``runtimes/contract/metadata.md`` states the protocol.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ current_run: contextvars.ContextVar[str | None] = contextvars.ContextVar("run", 
 class Context:
     """Facts about one run, all read-only by convention.
 
-    What did not come with the call is asked of the metadata service, each time it is looked at; what
-    this run does not have is a :class:`funcflow_runtime.metadata.MetadataError` with status 404.
+    What did not come with the call is asked of the metadata service, each time it is looked at;
+    what this run does not have is a :class:`.metadata.MetadataError` with status 404.
     """
 
     __slots__ = (
@@ -54,7 +54,7 @@ class Context:
 
     @property
     def metadata_secret(self) -> str:
-        """What makes a session token of the metadata service: for programs that the function starts."""
+        """Makes a session token of the metadata service, for programs that the function starts."""
         return self._metadata[1]
 
     def metadata(self, path: str = "") -> Any:
@@ -62,7 +62,7 @@ class Context:
         return self._ask().get(path)
 
     @property
-    def configuration(self) -> dict[str, str]:
+    def configuration(self) -> dict[str, Any]:
         """The function's own, as its owner set it."""
         return dict(self._ask().get("configuration"))
 

@@ -1,6 +1,6 @@
 """Asks the metadata service about the run: a session token first, then what is wanted.
 
-Used by :mod:`.context`, on the first question; ``runtimes/contract/metadata.md`` states the protocol.
+Used by :mod:`.context`, on the first question. ``runtimes/contract/metadata.md`` has the protocol.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ class Client:
             raise MetadataError(503, f"the metadata service cannot be reached: {exc}") from exc
         value = json.loads(text) if kind == "application/json" else text
         if status != 200:
-            raise MetadataError(status, str(value.get("error") if isinstance(value, dict) else text))
+            raise MetadataError(
+                status, str(value.get("error") if isinstance(value, dict) else text)
+            )
         return value
 
-    def _exchange(
-        self, method: str, path: str, headers: Mapping[str, str]
-    ) -> tuple[int, str, str]:
+    def _exchange(self, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, str, str]:
         """Status, content type, body. By hand: proxies of the environment must not see this, and a
         library of a megabyte would be in every worker.
 

@@ -1,8 +1,8 @@
 """Sessions and connections of OpenStack's own libraries with the token that was lent to the run.
 
-Used by :mod:`.context`. The libraries are the function's: its package brings ``keystoneauth1``, and
-``openstacksdk`` for :func:`connection`. Keystone is not asked: the catalog came with the token, which
-could not be exchanged for another anyway.
+Used by :mod:`.context`. The libraries are the function's: its package brings ``keystoneauth1``,
+and ``openstacksdk`` for :func:`connection`. Keystone is not asked: the catalog came with the token,
+which could not be exchanged for another anyway.
 """
 
 from __future__ import annotations

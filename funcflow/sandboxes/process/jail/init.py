@@ -1,4 +1,5 @@
-"""What pid 1 of a worker does after all is built: it reaps, and is the front of the metadata service.
+"""What pid 1 of a worker does once all is built: it reaps, and is the front of the metadata
+service.
 
 It holds nothing of an invocation: a request goes to the driver's desk, its answer to whoever asked.
 It is not dumpable, so the worker, which has the same user, can neither see its descriptors nor its
