@@ -31,7 +31,18 @@ Admit = Callable[[tuple[str, int]], bool]
 
 def listen(address: tuple[str, int] = ADDRESS) -> socket.socket:
     """:raises OSError: the address is not ours, or taken"""
-    return socket.create_server(address, backlog=_CONNECTIONS)
+    sock = socket.socket()
+    try:
+        if address == ADDRESS:
+            # The kernel takes packets for any address of ours from any wire: not for this one.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(_CONNECTIONS)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 class Front:
