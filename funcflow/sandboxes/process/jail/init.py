@@ -3,7 +3,8 @@ service.
 
 It holds nothing of an invocation: a request goes to the driver's desk, its answer to whoever asked.
 It is not dumpable, so the worker, which has the same user, can neither see its descriptors nor its
-memory; and as pid 1 of the namespace it takes no signal from the worker but the one it ignores.
+memory; and as pid 1 of the namespace it takes no signal from the worker but SIGCHLD, at which it
+looks who died.
 Called by :mod:`.jailer`.
 """
 
@@ -65,7 +66,10 @@ def serve(worker: int, desk_fd: int, listener_fd: int, *, shared: bool) -> int:
         return True
 
     def answer(events: int) -> None:
-        data = desk.recv(_READ)
+        try:
+            data = desk.recv(_READ)
+        except OSError:
+            data = b""
         if data:
             front.answer(json.loads(data))
         else:
