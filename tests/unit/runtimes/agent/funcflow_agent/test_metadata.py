@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from funcflow_agent import loop as loops
+from funcflow_agent import metadata
 
 from tests import podding
 from tests.podding import LocalAgent, Pod
@@ -127,3 +130,28 @@ def test_it_is_on_loopback_alone(agent: LocalAgent) -> None:
         own = "127.0.0.2"
     with pytest.raises(OSError, match="refused"):
         socket.create_connection((own, agent.metadata_port), timeout=5)
+
+
+def test_a_conductor_that_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The function hears so in the end, and who sends nothing itself is not waited for."""
+    monkeypatch.setattr(metadata, "_PATIENCE", 0.05)
+    waiting = loops.Loop()
+    listener = metadata.listen(("127.0.0.1", 0))
+    front = metadata.Front(waiting, [listener], lambda message: True)
+    answers = []
+
+    def dial() -> None:
+        address = listener.getsockname()
+        with socket.create_connection(address) as silent, socket.create_connection(address) as sock:
+            sock.sendall(get().encode())
+            answers.append(sock.recv(100).split()[1])
+            answers.append(silent.recv(100))
+        waiting.post(lambda: setattr(waiting, "running", False))
+
+    thread = threading.Thread(target=dial)
+    thread.start()
+    waiting.run()
+    thread.join()
+    front.close()
+    waiting.close()
+    assert answers == [b"503", b""]
