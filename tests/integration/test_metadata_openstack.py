@@ -17,6 +17,8 @@ from funcflow.sandboxes.base import Sandbox
 from tests import bundles, sandboxing
 from tools.services import identities, swift
 
+#: Seconds for a run: the SDK is large, and the machine may be busy.
+PATIENT = 60.0
 FUNCTIONS = """
 def read(container, name, context):
     cloud = context.openstack()
@@ -104,7 +106,7 @@ def _trust(
 
 def value(sandbox: Sandbox, folder: Path, entry: str, lent: Delegation | None, **input: Any) -> Any:
     spec = sandboxing.spec(folder, entry, network=True, memory_size=256 << 20)
-    outcome, log = sandboxing.once(sandbox, spec, input, delegation=lent)
+    outcome, log = sandboxing.once(sandbox, spec, input, delegation=lent, timeout=PATIENT)
     assert outcome.error is None, (outcome.error, log.text())
     return json.loads(outcome.value or "")
 
@@ -130,8 +132,9 @@ def test_it_is_the_owner_with_the_roles_of_the_trust(
 
 
 def test_who_was_lent_nothing_is_told_so(sandbox: Sandbox, folder: Path) -> None:
+    read = {"container": "papers", "name": "letter.txt"}
     spec = sandboxing.spec(folder, "main.read", network=True, memory_size=256 << 20)
-    outcome, _ = sandboxing.once(sandbox, spec, {"container": "papers", "name": "letter.txt"})
+    outcome, _ = sandboxing.once(sandbox, spec, read, timeout=PATIENT)
     assert outcome.error is not None
     assert outcome.error.type == "MetadataError"
 
@@ -140,6 +143,6 @@ def test_the_token_cannot_be_made_into_another(
     sandbox: Sandbox, folder: Path, lent: Delegation
 ) -> None:
     spec = sandboxing.spec(folder, "main.exchange", network=True, memory_size=256 << 20)
-    outcome, _ = sandboxing.once(sandbox, spec, delegation=lent)
+    outcome, _ = sandboxing.once(sandbox, spec, delegation=lent, timeout=PATIENT)
     assert outcome.error is not None
     assert outcome.error.type == "Forbidden"

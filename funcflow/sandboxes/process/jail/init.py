@@ -14,11 +14,14 @@ import json
 import os
 import signal
 import socket
+import sys
 from typing import Any
 
 from funcflow.sandboxes.process.jail import syscalls
 
 _READ = 1 << 18
+
+Address = tuple[str, int]
 
 
 def listen() -> int:
@@ -76,7 +79,10 @@ def serve(worker: int, desk_fd: int, listener_fd: int, *, shared: bool) -> int:
             loop.forget(desk)
 
     listener = socket.socket(fileno=listener_fd)
-    front = metadata.Front(loop, [listener], ask, _is_ours if shared else None)
+    here = listener.getsockname()
+    front = metadata.Front(
+        loop, [listener], ask, (lambda there: _is_ours(there, here)) if shared else None
+    )
     loop.watch(desk, loops.READ, answer)
     loop.on_signal(signal.SIGCHLD, reap)
     reap()
@@ -85,16 +91,28 @@ def serve(worker: int, desk_fd: int, listener_fd: int, *, shared: bool) -> int:
     return ended[0]
 
 
-def _is_ours(address: tuple[str, int]) -> bool:
+def _is_ours(there: Address, here: Address) -> bool:
     """Whether the other end belongs to our user, in a network we share with others."""
-    packed = "".join(f"{part:02X}" for part in reversed(socket.inet_aton(address[0])))
-    where = f"{packed}:{address[1]:04X}"
+    # An address may have connections to others, too: both ends say which one is meant.
+    ends = [_packed(there), _packed(here)]
     try:
-        with open("/proc/net/tcp", encoding="ascii") as file:
-            for line in file:
-                fields = line.split()
-                if fields[1] == where:
-                    return int(fields[7]) == os.getuid()
+        # The kernel may skip a connection of its list while others come and go.
+        owners = (_owner(ends) for _ in range(5))
+        return next((owner for owner in owners if owner is not None), -1) == os.getuid()
     except (OSError, ValueError, IndexError):
         return False
-    return False
+
+
+def _owner(ends: list[str]) -> int | None:
+    """The user of the connection with these ends; None: it was not seen."""
+    with open("/proc/net/tcp", encoding="ascii") as file:
+        for line in file:
+            fields = line.split()
+            if fields[1:3] == ends:
+                return int(fields[7])
+    return None
+
+
+def _packed(address: Address) -> str:
+    """As /proc/net/tcp writes it."""
+    return f"{int.from_bytes(socket.inet_aton(address[0]), sys.byteorder):08X}:{address[1]:04X}"
