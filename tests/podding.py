@@ -130,7 +130,7 @@ class LocalAgent(process.Service):
 
     def __init__(self, folder: Path, *options: str, command: list[str] | None = None) -> None:
         super().__init__(folder)
-        self.port = process.free_port()
+        self.port, self.metadata_port = process.free_port(), process.free_port()
         self.package, self.work = folder / "package", folder / "work"
         self._command = [*options, *(["--", *command] if command else [])]
         for path in (self.package, self.work):
@@ -139,7 +139,8 @@ class LocalAgent(process.Service):
     def command(self) -> list[str]:
         folders = ["--package", str(self.package), "--work", str(self.work)]
         python = f"PYTHONPATH={RUNTIMES / 'python'}"
-        arguments = ["--port", str(self.port), *folders, "--environment", python]
+        ports = ["--port", str(self.port), "--metadata-port", str(self.metadata_port)]
+        arguments = [*ports, *folders, "--environment", python]
         program = [sys.executable, "-I", "-S", str(RUNTIMES / "agent")]
         return [*program, *arguments, *self._command]
 

@@ -20,6 +20,7 @@ from typing import IO, Any
 from funcflow.sandboxes.base import SandboxError
 from funcflow.sandboxes.kubernetes import manifests
 from funcflow.sandboxes.kubernetes.keys import Keys
+from funcflow.sandboxes.metadata.service import Service
 from funcflow.sandboxes.stream.channel import Channel
 
 _LENGTH = struct.Struct(">I")
@@ -40,6 +41,8 @@ class Link(Channel):
         super().__init__(sock)
         #: The agent's last frame (``ended`` or ``refused``), once there was one.
         self.last: dict[str, Any] | None = None
+        #: Answers what the pod's front of the metadata service passes on.
+        self.metadata: Service | None = None
 
     def tell(self, message: dict[str, Any], timeout: float = 1.0) -> None:
         """Send a frame that has no answer; a stream that has ended is none of our worries."""
@@ -49,6 +52,9 @@ class Link(Channel):
         if message["op"] in ("ended", "refused"):
             self.last = message
             self._end(ENDED)
+        elif message["op"] == "metadata" and self.metadata is not None:
+            answer = self.metadata.answer(message)
+            self.tell({"op": "metadata", "ask": int(message["ask"]), **answer})
         else:
             super()._dispatch(message)
 

@@ -25,6 +25,7 @@ ADDRESSES = [
     {"name": "FUNCFLOW_HOST", "value": "127.0.0.1:7081"},
     {"name": "AWS_LAMBDA_RUNTIME_API", "value": "127.0.0.1:9001"},
     {"name": "PORT", "value": "8080"},
+    {"name": "FUNCFLOW_METADATA_URL", "value": "http://127.0.0.1:7082/funcflow/v1"},
 ]
 #: Bytes an agent and its interpreter take beside what the function may use.
 OVERHEAD = 24 * _MIB

@@ -14,6 +14,8 @@ from typing import Any
 from funcflow.sandboxes.kubernetes import manifests, names
 
 Manifest = dict[str, Any]
+#: The cloud's own metadata service: not for functions, whatever else they may reach.
+_CLOUD = "169.254.169.254/32"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,9 +89,12 @@ def _egress(network: Network) -> list[Manifest]:
     if not network.egress:
         return []
     blocks = []
+    holes = list(dict.fromkeys([*network.egress_except, _CLOUD]))
     for cidr in network.egress:
+        if cidr == _CLOUD:
+            continue
         block: Manifest = {"cidr": cidr}
-        inside = [hole for hole in network.egress_except if _within(hole, cidr)]
+        inside = [hole for hole in holes if _within(hole, cidr)]
         if inside:
             block["except"] = inside
         blocks.append({"ipBlock": block})

@@ -45,6 +45,7 @@ class PodWorker(StreamWorker):
         super().__init__(pod.name, spec, link)
         self.pod = pod
         self._link = link
+        link.metadata = self.metadata
         self._look = look
         self._on_end = on_end
         #: Its conductor is going, and leaves the pod to its successor.
@@ -82,8 +83,8 @@ class PodWorker(StreamWorker):
 
     # -- how a call ends ---------------------------------------------------------------
 
-    def _message(self, request: Request) -> dict[str, Any]:
-        return super()._message(request) | {"timeout": request.timeout}
+    def _message(self, request: Request, secret: str) -> dict[str, Any]:
+        return super()._message(request, secret) | {"timeout": request.timeout}
 
     def _answered(self, answer: dict[str, Any], request: Request, spent: float) -> Outcome:
         if answer.get("retire"):

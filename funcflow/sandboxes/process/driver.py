@@ -25,7 +25,9 @@ from funcflow import conf as configuration
 from funcflow import ids, plugins
 from funcflow.networks.base import Attachment, Network
 from funcflow.sandboxes.base import Key, Protection, SandboxError, WorkerSpec
+from funcflow.sandboxes.metadata import service
 from funcflow.sandboxes.process import cgroups, instances, protections, root, runtimes
+from funcflow.sandboxes.process.desk import Desk
 from funcflow.sandboxes.process.jailed import Jailed
 from funcflow.sandboxes.process.worker import ProcessWorker
 from funcflow.sandboxes.process.zygotes import Language, Zygote
@@ -65,8 +67,10 @@ class ProcessSandbox:
         self.folder = self._home / self.name
         self.folder.mkdir(mode=0o700, parents=True)
         python = self._languages["python3"].interpreter.program
-        self._zygote = Zygote(self.name, self.folder, self._languages, python)
+        host = conf.sandbox.network == "host"
+        self._zygote = Zygote(self.name, self.folder, self._languages, python, host_network=host)
         self._networks: dict[str, Network] = {}
+        self._desk = Desk()
         self._lock = threading.Lock()
         self._workers: dict[str, tuple[ProcessWorker, int, Attachment]] = {}
         self._slots = Slots(SLOTS)
@@ -86,9 +90,8 @@ class ProcessSandbox:
             raise SandboxError(
                 f"no runtime {spec.language!r} (there is: {known})", code="start_failed"
             )
-        protections.check(
-            self.protections(), spec.trusted, bool(self._conf.sandbox.allow_unprotected)
-        )
+        walls = protections.of(self.protections(), spec.revision.network)
+        protections.check(walls, spec.trusted, bool(self._conf.sandbox.allow_unprotected))
         self._make_readable(spec.package)
         try:
             worker = self._launch(spec, language)
@@ -96,7 +99,7 @@ class ProcessSandbox:
             self._count("failed")
             raise
         try:
-            worker.load(self._load_message(spec, worker.id), LOAD_TIMEOUT)
+            worker.load(self._load_message(spec, worker), LOAD_TIMEOUT)
         except BaseException:
             worker.kill()
             self._count("failed")
@@ -143,6 +146,7 @@ class ProcessSandbox:
             workers = [worker for worker, _, _ in self._workers.values()]
         for worker in workers:
             worker.kill()
+        self._desk.close()
         self._zygote.close()
         for folder in self._layout.folders():
             if (folder / self.name).is_dir():
@@ -171,7 +175,15 @@ class ProcessSandbox:
             for _, writer in pipes:
                 passed.callback(os.close, writer)
             out, err, lifeline = (reader for reader, _ in pipes)
-            fds = [theirs.fileno(), *(writer for _, writer in pipes)]
+            desk, front = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            undo.callback(desk.close)
+            passed.callback(front.close)
+            fds = [theirs.fileno(), *(writer for _, writer in pipes), front.fileno()]
+            url = service.URL
+            if not self._own_network(attachment):
+                listener = passed.enter_context(socket.create_server(("127.0.0.1", 0)))
+                fds.append(listener.fileno())
+                url = f"http://127.0.0.1:{listener.getsockname()[1]}{service.PREFIX}"
             if attachment.namespace:
                 fds.append(os.open(attachment.namespace, os.O_RDONLY | os.O_CLOEXEC))
                 passed.callback(os.close, fds[-1])
@@ -187,8 +199,9 @@ class ProcessSandbox:
             pid, pidfd = self._zygote.spawn(request, fds)
             undo.pop_all()
         worker = ProcessWorker(
-            worker_id, spec, channel, Jailed(pid, pidfd, lifeline, group), self._ended
+            worker_id, spec, channel, Jailed(pid, pidfd, lifeline, group), desk, url, self._ended
         )
+        self._desk.add(desk, worker.metadata)
         with self._lock:
             self._workers[worker.id] = (worker, slot, attachment)
             closed = self._closed
@@ -210,6 +223,7 @@ class ProcessSandbox:
             "slot": slot,
             "tmp_size": sandbox.tmp_size,
             "network": network,
+            "own_network": self._own_network(attachment),
             "rlimits": rlimits,
             "command": self._command(language, limits.memory_size),
             "environment": _ENVIRONMENT,
@@ -238,13 +252,14 @@ class ProcessSandbox:
             script = script.replace("/runtime", str(language.runtime))
         return [program, f"--max-old-space-size={heap}", script, *arguments]
 
-    def _load_message(self, spec: WorkerSpec, worker_id: str) -> dict[str, Any]:
+    def _load_message(self, spec: WorkerSpec, worker: ProcessWorker) -> dict[str, Any]:
         revision = spec.revision
+        own = {"FUNCFLOW_METADATA_URL": worker.metadata_url}
         return {
             "package": "/package" if self._walled else str(spec.package),
-            "work": "/tmp" if self._walled else str(self.folder / worker_id),  # noqa: S108
+            "work": "/tmp" if self._walled else str(self.folder / worker.id),  # noqa: S108
             "entry": revision.entry,
-            "environment": {**_ENVIRONMENT, **revision.environment, **spec.secrets},
+            "environment": {**_ENVIRONMENT, **revision.environment, **spec.secrets, **own},
             "concurrency": revision.limits.concurrency,
             "logs": "frames" if revision.limits.concurrency > 1 else "fd",
             "memory_limit": revision.limits.memory_size,
@@ -271,10 +286,17 @@ class ProcessSandbox:
         with self._lock:
             _, slot, attachment = self._workers.pop(worker.id)
             self._counts["ended"] += 1
+        self._desk.remove(worker.desk)
         if not self._walled:
             shutil.rmtree(self.folder / worker.id, ignore_errors=True)
         self._slots.give_back(slot)
         self._detach(worker.spec, attachment)
+
+    def _own_network(self, attachment: Attachment) -> bool:
+        """Whether nobody else is where the worker's loopback is."""
+        if attachment.host or attachment.namespace:
+            return not attachment.host
+        return self._zygote.ensure()["network"][0]
 
     def _attach(self, spec: WorkerSpec) -> Attachment:
         if not spec.revision.network:

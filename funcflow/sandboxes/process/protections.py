@@ -15,6 +15,8 @@ from funcflow.sandboxes.process.cgroups import Layout
 ESSENTIAL = frozenset({"files", "processes", "ipc", "network", "user", "privileges", "syscalls"})
 #: Without one of these, user code could take more than its share.
 LIMITS = ("memory", "pids", "cpu")
+#: Without this, a function in the host's network could ask the cloud for what the host may know.
+CLOUD = "metadata"
 
 
 def survey(found: Mapping[str, tuple[bool, str]], layout: Layout) -> tuple[Protection, ...]:
@@ -37,6 +39,11 @@ def _limit(name: str, layout: Layout) -> Protection:
     return Protection(name, False, f"no writable control group; {fallback[name]}")
 
 
+def of(walls: Sequence[Protection], network: bool) -> Sequence[Protection]:
+    """Those that are about a function with or without a network."""
+    return walls if network else [wall for wall in walls if wall.name != CLOUD]
+
+
 def check(walls: Sequence[Protection], trusted: bool, allow: bool) -> None:
     """Refuse to run where a protection is missing that this function must have.
 
@@ -47,7 +54,8 @@ def check(walls: Sequence[Protection], trusted: bool, allow: bool) -> None:
     missing = [
         wall
         for wall in walls
-        if not wall.present and (wall.name in ESSENTIAL or (not trusted and wall.name in LIMITS))
+        if not wall.present
+        and (wall.name in ESSENTIAL or (not trusted and wall.name in (*LIMITS, CLOUD)))
     ]
     if missing:
         told = "; ".join(f"{wall.name} ({wall.detail})" for wall in missing)

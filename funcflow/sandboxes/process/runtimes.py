@@ -10,6 +10,8 @@ from oslo_config import cfg
 import funcflow
 from funcflow import errors
 
+_NEEDED = ("python/funcflow_runtime", "agent/funcflow_agent")
+
 
 def folder(conf: cfg.ConfigOpts) -> Path:
     """As configured, of the checkout, or as installed.
@@ -24,6 +26,6 @@ def folder(conf: cfg.ConfigOpts) -> Path:
             Path(sys.prefix) / "share" / "funcflow" / "runtimes",
         ]
     for path in candidates:
-        if (path / "python" / "funcflow_runtime").is_dir():
+        if all((path / part).is_dir() for part in _NEEDED):
             return path.resolve()
     raise errors.ConfigError(f"no language runtimes in {' or '.join(map(str, candidates))}")

@@ -5,6 +5,7 @@ Made by :mod:`.driver`; the conductor's pools hold it.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -27,9 +28,14 @@ class ProcessWorker(StreamWorker):
         spec: WorkerSpec,
         channel: Channel,
         jailed: Jailed,
+        desk: socket.socket,
+        metadata_url: str,
         on_end: Callable[[ProcessWorker], None],
     ) -> None:
+        """:param desk: where its init passes on what the function asks of the metadata service"""
         super().__init__(worker_id, spec, channel)
+        self.desk = desk
+        self.metadata_url = metadata_url
         self.jailed = jailed
         self._on_end = on_end
         self._cpu = 0.0

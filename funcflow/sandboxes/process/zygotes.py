@@ -46,11 +46,21 @@ class Language:
 class Zygote:
     """Starts on first use; ``restarts`` counts how often it had to be replaced."""
 
-    def __init__(self, name: str, folder: Path, languages: Mapping[str, Language], python: str):
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        languages: Mapping[str, Language],
+        python: str,
+        *,
+        host_network: bool = False,
+    ) -> None:
+        """:param host_network: functions may be in the network of this machine"""
         self._name = name
         self._folder = folder
         self._languages = languages
         self._python = python
+        self._host_network = host_network
         self._lock = threading.Lock()
         self._channel: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -152,8 +162,10 @@ class Zygote:
         if not self._plans:
             for language in self._languages.values():
                 self._plans[language.name] = root.plan(language.interpreter, language.runtime)
+        runtime = self._languages["python3"].runtime
         return {
-            "path": [str(self._languages["python3"].runtime)],
+            "host_network": self._host_network,
+            "path": [str(runtime), str(runtime.parent / "agent")],
             "self": home,
             "roots": {
                 name: {"where": self.where(name), "plan": plan}

@@ -12,6 +12,7 @@ from typing import Any
 
 from funcflow import models
 from funcflow.sandboxes.base import LogSink, Outcome, Request, SandboxError, WorkerSpec
+from funcflow.sandboxes.metadata.service import Service
 from funcflow.sandboxes.stream import verdicts
 from funcflow.sandboxes.stream.channel import Channel, Run
 from funcflow.sandboxes.stream.logs import RunLog
@@ -33,6 +34,8 @@ class StreamWorker(abc.ABC):
         self.id = worker_id
         self.spec = spec
         self.startup = 0.0
+        #: Tells open runs about themselves.
+        self.metadata = Service(spec.revision)
         self._channel = channel
         self._lock = threading.Lock()
         self._users = 0
@@ -91,7 +94,11 @@ class StreamWorker(abc.ABC):
             run = Run(request.execution_id, started + request.timeout + self.grace, log)
             channel = self._channel
             channel.max_frame = max(channel.max_frame, 2 * request.result_limit + (1 << 18))
-            channel.call(run, self._message(request))
+            secret = self.metadata.open(request)
+            try:
+                channel.call(run, self._message(request, secret))
+            finally:
+                self.metadata.close(secret)
             spent = time.monotonic() - started
             if run.answer is not None:
                 return self._answered(run.answer, request, spent)
@@ -173,7 +180,8 @@ class StreamWorker(abc.ABC):
                 if chunk.stream != "system":
                     log.add(chunk.stream, chunk.text.encode())
 
-    def _message(self, request: Request) -> dict[str, Any]:
+    def _message(self, request: Request, secret: str) -> dict[str, Any]:
+        """:param secret: the run's, for the metadata service"""
         revision = self.spec.revision
         return {
             "op": "invoke",
@@ -189,5 +197,6 @@ class StreamWorker(abc.ABC):
                 "project": revision.project_id,
                 "traceparent": request.traceparent,
                 "deadline": time.time() + request.timeout,
+                "metadata": secret,
             },
         }

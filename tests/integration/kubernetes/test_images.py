@@ -67,6 +67,7 @@ def test_an_image_made_for_lambda(worker: Worker) -> None:
     value = json.loads(outcome.value or "")
     assert value["event"] == {"k": [1]}
     assert (value["uid"], value["time_left"], value["variable"]) == (65532, True, "hello")
+    assert value["learned"] == value["request"]
     failed, _ = sandboxing.call(worker, "fail")
     assert failed.error is not None
     assert (failed.error.type, failed.error.message) == ("Refused", "no, thank you")
@@ -82,7 +83,9 @@ def test_an_image_made_for_lambda(worker: Worker) -> None:
 def test_a_web_server(worker: Worker) -> None:
     for number in range(3):
         outcome, _ = sandboxing.call(worker, {"n": number})
-        assert json.loads(outcome.value or "")["value"] == {"n": number}
+        value = json.loads(outcome.value or "")
+        assert value["value"] == {"n": number}
+        assert value["learned"] == value["id"]
     failed, _ = sandboxing.call(worker, "fail")
     assert failed.error is not None
     assert failed.error.type == "HTTPError"

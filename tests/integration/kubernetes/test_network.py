@@ -118,7 +118,7 @@ def test_a_worker_reaches_nothing(
     worker = sandbox.start(sandboxing.spec(folder, "hostile.connect"))
     pod = victim.pod.address
     addresses = [
-        [pod, 8000], [pod, 7080], METADATA, [outside, port], *api_server(installation)
+        [pod, 8000], [pod, 7080], [pod, 7082], METADATA, [outside, port], *api_server(installation)
     ]  # fmt: skip
     found = reached(worker, *addresses)
     worker.kill()
@@ -147,7 +147,9 @@ def test_a_function_with_a_network_reaches_what_is_allowed_and_no_more(
         what="the way that is allowed",
     )
     pod = victim.pod.address
-    found = reached(worker, [pod, 8000], [pod, 7080], METADATA, *api_server(installation))
+    found = reached(
+        worker, [pod, 8000], [pod, 7080], [pod, 7082], METADATA, *api_server(installation)
+    )
     worker.kill()
     assert "connected" not in found.values(), found
 

@@ -17,14 +17,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
 
-from funcflow.sandboxes.process.jail import root, syscalls
+from funcflow.sandboxes.process.jail import init, root, syscalls
 
 #: Set once by the zygote: what this machine allows.
 SETTINGS: dict[str, Any] = {"nest": True}
 
 #: Where a worker finds its protocol socket.
 PROTOCOL_FD = 3
-_LIFELINE_FD = 4
+_LIFELINE_FD, _DESK_FD, _LISTENER_FD = 4, 5, 6
 #: The user inside a worker's own user namespace.
 _INSIDE = 1000
 
@@ -131,8 +131,9 @@ def map_identity(inside: int, uid: int, gid: int) -> None:
 def spawn(request: dict[str, Any], fds: list[int], channel: socket.socket) -> tuple[int, int]:
     """A worker on its way: pid of its init on the host, and a pidfd.
 
-    ``fds``: protocol, stdout, stderr, lifeline, the network namespace if ``network`` is
-    ``enter``, then open ``cgroup.procs`` files.
+    ``fds``: protocol, stdout, stderr, lifeline, the desk of the metadata service; a listener for it
+    unless ``own_network``; the network namespace if ``network`` is ``enter``; then open
+    ``cgroup.procs`` files.
     """
     flags = SETTINGS["flags"]
     if request["network"] != "empty":
@@ -153,11 +154,11 @@ def _init(request: dict[str, Any], fds: list[int]) -> NoReturn:
         if worker == 0:
             _worker(request)
         os.closerange(0, _LIFELINE_FD)
-        os.closerange(_LIFELINE_FD + 1, 256)
+        os.closerange(_LISTENER_FD + 1, 256)
         lifeline = _LIFELINE_FD
         syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-        status = _reap(worker)
+        status = init.serve(worker, _DESK_FD, _LISTENER_FD, shared=not request["own_network"])
         report: dict[str, Any] = {"status": status}
     except BaseException as exc:
         where = getattr(exc, "filename", None)
@@ -168,23 +169,18 @@ def _init(request: dict[str, Any], fds: list[int]) -> NoReturn:
         os._exit(0)
 
 
-def _reap(worker: int) -> int:
-    while True:
-        pid, status = os.waitpid(-1, 0)
-        if pid == worker:
-            return os.waitstatus_to_exitcode(status)
-
-
 def _build(request: dict[str, Any], fds: list[int]) -> None:
     """All walls, from the outermost in; afterwards there is nothing left to give up."""
-    network = fds[4] if request["network"] == "enter" else None
-    for fd in fds[5 if network is not None else 4 :]:
+    protocol, out, err, lifeline, desk, *rest = fds
+    listener = None if request["own_network"] else rest.pop(0)
+    network = rest.pop(0) if request["network"] == "enter" else None
+    for fd in rest:
         os.write(fd, b"0")
     owner = SETTINGS["base"] + request["slot"] if SETTINGS["base"] is not None else 0
     if network is not None:
         syscalls.setns(network, syscalls.NEWNET)
-    elif request["network"] == "empty" and SETTINGS["flags"] & syscalls.NEWNET:
-        syscalls.loopback_up()
+    if listener is None:
+        listener = init.listen()
     if SETTINGS["flags"] & syscalls.NEWUTS:
         syscalls.sethostname("function")
     _oom_score(-1000)
@@ -192,7 +188,7 @@ def _build(request: dict[str, Any], fds: list[int]) -> None:
         root.enter(request["root"], request["package"], request["tmp_size"], owner)
     elif SETTINGS["base"] is not None:
         os.chown(request["work"], owner, owner)
-    _descriptors(fds)
+    _descriptors(out, err, protocol, lifeline, desk, listener)
     _become(owner)
     for name, value in request["rlimits"].items():
         resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
@@ -211,10 +207,10 @@ def _oom_score(value: int) -> None:
         pass
 
 
-def _descriptors(fds: list[int]) -> None:
-    """0: /dev/null, 1 and 2: the log, 3: the protocol, 4: the lifeline; nothing else."""
-    null = os.open("/dev/null", os.O_RDWR)
-    wanted = [null, fds[1], fds[2], fds[0], fds[3]]
+def _descriptors(*fds: int) -> None:
+    """0: /dev/null, 1 and 2: the log, 3: the protocol, 4: the lifeline, 5 and 6: the desk and the
+    listener of the metadata service; nothing else."""
+    wanted = [os.open("/dev/null", os.O_RDWR), *fds]
     high = [os.dup(fd) for fd in wanted]
     while min(high) < len(wanted):  # never dup2 over one that is still needed
         high = [os.dup(fd) for fd in high]
@@ -239,7 +235,7 @@ def _become(owner: int) -> None:
 def _worker(request: dict[str, Any]) -> NoReturn:
     """Pid 2: the language runtime, from here to the end."""
     try:
-        os.close(_LIFELINE_FD)
+        os.closerange(_LIFELINE_FD, _LISTENER_FD + 1)
         os.setsid()
         # Init's end takes all along; where there is no namespace to do it, at least this one.
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -147,3 +147,11 @@ def loopback_up() -> None:
     """Let a fresh network namespace talk to itself."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         fcntl.ioctl(sock, 0x8914, struct.pack("16sh14x", b"lo", 0x1 | 0x40))
+
+
+def loopback_address(address: str) -> None:
+    """One more address of this network namespace: it leads nowhere else from now on."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for request, value in ((0x8916, address), (0x891C, "255.255.255.255")):
+            packed = struct.pack("HH4s8x", socket.AF_INET, 0, socket.inet_aton(value))
+            fcntl.ioctl(sock, request, struct.pack("16s16s", b"lo:1", packed))

@@ -19,11 +19,13 @@ import socket
 import sys
 from typing import Any
 
-from funcflow.sandboxes.process.jail import jailer, root, seccomp, syscalls
+from funcflow.sandboxes.process.jail import jailer, root, routing, seccomp, syscalls
 
 #: What functions use most; imported once, shared by every worker until written to.
 PRELOAD = (
+    "funcflow_agent.metadata",
     "funcflow_runtime.loop",
+    "funcflow_runtime.openstack",
     "asyncio",
     "collections",
     "datetime",
@@ -73,6 +75,8 @@ def prepare(setup: dict[str, Any]) -> dict[str, Any]:
         found["files"] = _roots(setup["roots"])
     found |= jailer.probe(base)
     found["syscalls"] = _filter()
+    if setup["host_network"]:
+        found["metadata"] = _no_cloud(base)
     jailer.SETTINGS.update(
         base=base,
         flags=jailer.namespace_flags(found),
@@ -109,6 +113,17 @@ def _roots(roots: dict[str, Any]) -> list[Any]:
     except OSError as exc:
         return [False, f"no private root: {_say(exc)}"]
     return [True, "read-only root with the runtime and the package alone"]
+
+
+def _no_cloud(base: int | None) -> list[Any]:
+    if base is None:
+        return [False, "workers are the service's own user"]
+    first, count = (0x70000000, 1 << 28) if base >= 0x70000000 else (base, 4096)
+    try:
+        routing.prohibit(first, first + count - 1)
+    except OSError as exc:
+        return [False, f"no rule of the kernel's routing: {_say(exc)}"]
+    return [True, "functions in the host's network cannot reach the cloud's metadata service"]
 
 
 def _filter() -> list[Any]:

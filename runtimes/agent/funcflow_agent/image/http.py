@@ -96,6 +96,7 @@ def _headers(message: Mapping[str, Any]) -> dict[str, str]:
         "X-Funcflow-Execution-Id": context["execution_id"],
         "X-Funcflow-Function": context["function"],
         "X-Funcflow-Deadline": f"{context['deadline']:.3f}",
+        "X-Funcflow-Invocation": context.get("metadata"),
         "X-Request-Id": context.get("request_id"),
         "Traceparent": context.get("traceparent"),
     }

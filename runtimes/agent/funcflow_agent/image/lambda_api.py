@@ -185,6 +185,10 @@ def _headers(message: Mapping[str, Any]) -> dict[str, str]:
             f"arn:funcflow:function:{context['project']}:{context['function']}:{context['version']}"
         ),
     }
+    if context.get("metadata"):
+        # Runtime clients hand it to the handler: context.client_context.custom in Python.
+        client = {"custom": {"funcflow_invocation": context["metadata"]}}
+        headers["Lambda-Runtime-Client-Context"] = json.dumps(client)
     trace = str(context.get("traceparent") or "").split("-")
     if len(trace) == 4 and len(trace[1]) == 32:
         root = f"Root=1-{trace[1][:8]}-{trace[1][8:]}"

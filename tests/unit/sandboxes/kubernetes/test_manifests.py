@@ -157,6 +157,7 @@ def test_an_image_function_has_an_agent_beside_it() -> None:
             {"name": "FUNCFLOW_HOST", "value": "127.0.0.1:7081"},
             {"name": "AWS_LAMBDA_RUNTIME_API", "value": "127.0.0.1:9001"},
             {"name": "PORT", "value": "8080"},
+            {"name": "FUNCFLOW_METADATA_URL", "value": "http://127.0.0.1:7082/funcflow/v1"},
         ],
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
     }

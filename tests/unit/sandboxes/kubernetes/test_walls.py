@@ -66,7 +66,8 @@ def test_nothing_in_but_from_conductors_and_nothing_out() -> None:
 
 def test_a_network_for_functions_that_ask_for_one() -> None:
     network = Network(
-        egress=["0.0.0.0/0", "2001:db8::/32"], egress_except=["10.0.0.0/8", "2001:db8:1::/48"]
+        egress=["0.0.0.0/0", "2001:db8::/32", "169.254.169.254/32"],
+        egress_except=["10.0.0.0/8", "2001:db8:1::/48"],
     )
     _, open_ = walls.policies("funcflow-p", "cloud", network)
     assert open_["spec"] == {
@@ -75,7 +76,12 @@ def test_a_network_for_functions_that_ask_for_one() -> None:
         "egress": [
             {
                 "to": [
-                    {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}},
+                    {
+                        "ipBlock": {
+                            "cidr": "0.0.0.0/0",
+                            "except": ["10.0.0.0/8", "169.254.169.254/32"],
+                        }
+                    },
                     {"ipBlock": {"cidr": "2001:db8::/32", "except": ["2001:db8:1::/48"]}},
                 ]
             },

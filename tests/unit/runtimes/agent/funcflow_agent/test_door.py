@@ -112,4 +112,5 @@ def test_a_key_that_is_told_is_all_there_is(agent: LocalAgent) -> None:
         source = "import os\ndef main():\n    return dict(os.environ)"
         assert pod.load({"main.py": source}) == {"op": "ready"}
         environment = json.loads(pod.call("run")["value"])
-        assert not [name for name in environment if name.startswith(("FUNCFLOW", "PYTHONPATH"))]
+        told = {name for name in environment if name.startswith(("FUNCFLOW", "PYTHONPATH"))}
+        assert told == {"FUNCFLOW_METADATA_URL"}
