@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import fnmatch
 import hashlib
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO, Final, Literal, TypeVar
 
 from oslo_config import cfg
 
-from funcflow import errors, ids, models, packages
+from funcflow import errors, ids, images, models, packages
 from funcflow.db import functions, runtimes, usage
 from funcflow.db.engine import Database
 from funcflow.quotas import base as quotas
@@ -28,12 +26,6 @@ T = TypeVar("T")
 _CHUNK = 64 * 1024
 _UNITS = {"cpu": "millicpu", "memory": "bytes", "timeout": "seconds"}
 _HOW = 'Send a zip as the form\'s file "package", or a module as "source".'
-#: A name as registries have it: host and path, tag, digest.
-_IMAGE = re.compile(
-    r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?::[0-9]+)?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
-    r"(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
-    re.ASCII,
-)
 
 
 class Keep(enum.Enum):
@@ -253,21 +245,7 @@ class Deployer:
     def _check_image(self, wish: Wish) -> None:
         """Only images that the operator lets run, and nothing beside them."""
         assert wish.code is not KEEP
-        image = wish.code.get("image")
-        if not self._images:
-            raise errors.BadRequest(
-                "functions from image cannot be run here",
-                code="unsupported_code_source",
-                hint="Send the code as a package.",
-            )
-        if not isinstance(image, str) or len(image) > 255 or not _IMAGE.fullmatch(image):
-            raise errors.BadRequest("code.image is not the name of an image", code="bad_image")
-        if not any(fnmatch.fnmatchcase(image, pattern) for pattern in self._images):
-            raise errors.Forbidden(
-                f"functions may not be made of the image {image}",
-                code="image_refused",
-                hint=f"Images that may be used: {', '.join(self._images)}",
-            )
+        images.check(wish.code, self._images)
         if wish.package is not None or wish.source is not None:
             raise errors.BadRequest("code is an image or a package, not both", code="bad_image")
         if wish.runtime is not KEEP:
@@ -278,7 +256,8 @@ class Deployer:
     ) -> _Upload | None:
         """The code that came with the wish, checked and stored; None: none came."""
         if wish.code is not KEEP and _is_image(wish):
-            return _Upload({"source": "image", "image": wish.code["image"]}, None, 0, lambda: [])
+            code = {name: wish.code[name] for name in images.FIELDS if wish.code.get(name)}
+            return _Upload(code, None, 0, lambda: [])
         comes = wish.source is not None or wish.package is not None
         if comes and runtime is None and old.runtime_id is None:
             raise _no_runtime()

@@ -98,6 +98,11 @@ FIELDS: dict[str, Any] = {
             "source": {"type": "string", "description": "package (with a file), source or image"},
             "md5sum": {"type": ["string", "null"], "description": "MD5 of the package"},
             "image": {"type": "string", "description": "name of a container image"},
+            "command": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "what runs in the image: its program and arguments",
+            },
         },
         "required": ["source"],
     },

@@ -62,9 +62,11 @@ def kind(conf: cfg.ConfigOpts, spec: WorkerSpec) -> Kind:
     own, limits = conf.kubernetes, spec.revision.limits
     image, agent = own.images.get(spec.language) or spec.image, None
     environment: tuple[tuple[str, str], ...] = ()
+    command: tuple[str, ...] = ()
     if is_image(spec):
         image, agent = spec.image, own.agent_image
         environment = tuple(sorted(spec.revision.environment.items()))
+        command = tuple(spec.revision.code.get("command") or ())
     return Kind(
         namespace=names.namespace(own.namespace, project_of(conf, spec)),
         image=image,
@@ -74,6 +76,7 @@ def kind(conf: cfg.ConfigOpts, spec: WorkerSpec) -> Kind:
         runtime_class=runtime_class(conf, spec),
         agent=agent,
         environment=environment,
+        command=command,
     )
 
 

@@ -13,7 +13,7 @@ from . import processes, unpack
 from .agent import Agent, Host
 from .door import Door
 from .loop import Loop
-from .meters import Meters
+from .meters import Meters, Usage
 from .process import ENVIRONMENT, ProcessHost
 
 PORT = 7080
@@ -34,7 +34,8 @@ def main() -> None:
     host = _host(loop, meters, options, work)
     for folder in () if options.sidecar else (work, package):
         unpack.clear(folder)  # of a container that was here before
-    agent = Agent(loop, host, meters, package, work, is_image=options.sidecar)
+    usage = _usage(meters, options)
+    agent = Agent(loop, host, usage, package, work, is_image=options.sidecar)
     hello = {
         "pod": pod,
         "language": options.language,
@@ -48,12 +49,20 @@ def main() -> None:
     processes.end_all()
 
 
+def _usage(meters: Meters, options: argparse.Namespace) -> Usage:
+    if options.shared_processes:
+        from .image.neighbours import Neighbours
+
+        return Neighbours()
+    return meters
+
+
 def _host(loop: Loop, meters: Meters, options: argparse.Namespace, work: Path) -> Host:
     if options.sidecar:
         from .image.host import ImageHost
 
         contract, api, web = map(int, options.image_ports.split(","))
-        return ImageHost(loop, (contract, api, web))
+        return ImageHost(loop, (contract, api, web), options.output)
     memory = meters.memory_limit()
     heap = max(16, int((memory or 1 << 30) * 0.75) >> 20)
     command = [word.replace("{heap}", str(heap)) for word in options.command]
@@ -73,6 +82,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--language", default="image", help="what it serves, told to conductors")
     parser.add_argument("--sidecar", action="store_true", help="the function is another container")
     parser.add_argument("--image-ports", default="7081,9001,8080", help="contract, Lambda, HTTP")
+    parser.add_argument(
+        "--shared-processes", action="store_true", help="the pod's containers see each other"
+    )
+    parser.add_argument(
+        "--output", type=Path, help="folder of the pipes that the other container prints to"
+    )
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--package", default="/package", help="folder of the package")
     parser.add_argument("--work", default="/tmp", help="the function's writable folder")  # noqa: S108
