@@ -85,7 +85,11 @@ class Conductor(board_base.Listener):
         self._consumer = consumer.Consumer(board)
         limits = inv.Limits(conf.sandbox.result_limit, conf.sandbox.log_limit, ACQUIRE)
         policy = runner.Policy(
-            conf.conductor.max_attempts, conf.conductor.backoff, conf.conductor.max_backoff
+            conf.conductor.max_attempts,
+            conf.conductor.backoff,
+            conf.conductor.max_backoff,
+            conf.conductor.max_age,
+            conf.conductor.cluster_patience,
         )
         self._runner = runner.Runner(
             board=board,

@@ -164,7 +164,7 @@ def test_no_node_with_room_says_so(
     with contextlib.closing(KubernetesSandbox(conf)) as driver:
         with pytest.raises(SandboxError) as caught:
             driver.start(spec(folder, cpu=999_000))
-        assert caught.value.code == "no_capacity"
+        assert caught.value.code == "cluster_full"
         assert "Insufficient cpu" in caught.value.message
 
 
@@ -272,7 +272,7 @@ def test_a_node_that_is_not_ready_gets_nothing_until_it_is(
         assert sandboxing.call(worker, {"seconds": 0})[0].value == '"slept"'
         with pytest.raises(SandboxError) as caught:
             sandbox.start(spec(folder, function_id="cold"))
-        assert caught.value.code == "no_capacity"
+        assert caught.value.code == "cluster_full"
         assert "node.kubernetes.io/" in caught.value.message
     finally:
         own_cluster.resume("kubelet")
