@@ -16,6 +16,7 @@ from .loop import Loop, Timer
 from .meters import Usage
 from .output import Log
 from .process import ENVIRONMENT
+from .reach import Reach
 from .relay import Listener
 from .stream import Stream
 
@@ -95,6 +96,7 @@ class Agent:
             "invoke": self._invoke,
             "cancel": self._cancel,
             "end": self._end,
+            "reach": self._reach,
         }
         host.listener = self
 
@@ -137,6 +139,9 @@ class Agent:
             self._loop.running = False
         elif not self._runs:
             self._host.kill("terminated")
+
+    def _reach(self, message: dict[str, Any], body: bytes) -> None:
+        Reach(self._loop, lambda found: self._tell({"op": "reach", "connected": found}))
 
     # -- becoming a function's ---------------------------------------------------------
 

@@ -39,6 +39,7 @@ def main() -> None:
     hello = {
         "pod": pod,
         "language": options.language,
+        "asks": ["reach"],
         "limits": {"memory": meters.memory_limit(), "pids": meters.pids_limit()},
     }
     listener = socket.create_server(("", options.port), backlog=64)
