@@ -19,11 +19,7 @@ from tests.clusters import Installation
 from tests.waiting import until
 from tools.services.kubernetes import Cluster
 
-pytestmark = [
-    clusters.PATIENT,
-    # A server that is killed while it is greeted leaves sockets that the garbage collector closes.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = clusters.PATIENT
 
 
 def spec(folder: Path, entry: str = "simple.slow", **more: Any) -> WorkerSpec:
