@@ -125,7 +125,7 @@ def processes_of(worker: PodWorker) -> list[int]:
 def test_an_image_that_is_not_there_fails_with_its_reason(
     installation: Installation, folder: Path, tmp_path: Path
 ) -> None:
-    images = {"python3": "registry.local/none:1", "nodejs": installation.images["nodejs"]}
+    images = {"python3": "127.0.0.1:1/none:1", "nodejs": installation.images["nodejs"]}
     conf = installation.configuration(tmp_path, kubernetes={"images": images})
     with contextlib.closing(KubernetesSandbox(conf)) as driver:
         with pytest.raises(SandboxError) as caught:

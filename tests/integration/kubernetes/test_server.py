@@ -188,7 +188,7 @@ def test_who_waits_for_a_node_with_room_sees_it_and_does_not_wait_for_ever(
 def test_an_image_that_cannot_start_ends_in_the_dead_letters(
     make: Make, installation: Installation
 ) -> None:
-    api = make(images={"python3": "registry.local/none:1"}, pool_max=0)
+    api = make(images={"python3": "127.0.0.1:1/none:1"}, pool_max=0)
     path = submitted(api, api.function(CODE, timeout=20)["id"])
     done = ended(api, path)
     assert (done["state"], done["reason"]) == ("dead", "start_failed")
