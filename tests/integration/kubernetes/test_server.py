@@ -180,7 +180,7 @@ def test_who_waits_for_a_node_with_room_sees_it_and_does_not_wait_for_ever(
         timeout=60,
         what="why it waits",
     )
-    assert "didn't match" in api("GET", f"{path}/log").text
+    until(lambda: "didn't match" in api("GET", f"{path}/log").text, what="the scheduler's words")
     done = ended(api, path)
     assert (done["state"], done["reason"]) == ("dead", "cluster_full")
 
