@@ -149,18 +149,20 @@ CONDUCTOR = [
         help="Runs at the same time; 0: 64. The memory of their workers is bounded by [sandbox].",
     ),
     cfg.IntOpt("max_attempts", default=5, min=1, help="Then an execution is dead-lettered."),
-    cfg.FloatOpt(
-        "backoff",
-        default=0.2,
-        min=0,
-        help="Seconds before the second attempt; doubles.",
-    ),
+    cfg.FloatOpt("backoff", default=0.2, min=0, help="Seconds before the second attempt; doubles."),
     cfg.FloatOpt("max_backoff", default=60.0, min=0, help="Longest back-off in seconds."),
     cfg.FloatOpt(
         "max_age",
         default=6 * 3600.0,
         min=1,
         help="Seconds an execution may wait; then it is dead-lettered as expired.",
+    ),
+    cfg.FloatOpt(
+        "cluster_patience",
+        default=600.0,
+        min=0,
+        help="Seconds an execution is tried while no node of the cluster has room for its worker; "
+        "then it is dead-lettered as cluster_full.",
     ),
     cfg.IntOpt("max_queued", default=200_000, min=1, help="Executions waiting, all projects."),
     cfg.IntOpt(

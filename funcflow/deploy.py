@@ -277,7 +277,8 @@ class Deployer:
     ) -> _Upload | None:
         """The code that came with the wish, checked and stored; None: none came."""
         if wish.code is not KEEP and _is_image(wish):
-            return _Upload({"source": "image", "image": wish.code["image"]}, None, 0, lambda: [])
+            code = {name: wish.code[name] for name in images.FIELDS if wish.code.get(name)}
+            return _Upload(code, None, 0, lambda: [])
         comes = wish.source is not None or wish.package is not None
         if comes and runtime is None and old.runtime_id is None:
             raise _no_runtime()

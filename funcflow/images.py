@@ -1,12 +1,19 @@
-"""Which container images functions may be made of. Used by :mod:`funcflow.origins`."""
+"""Functions that are images: what may be said of one.
+
+Used by :mod:`.origins`; the sandboxes run them.
+"""
 
 from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from funcflow import errors
+
+#: Of ``code``, as far as it is kept.
+FIELDS = ("source", "image", "command")
 
 #: A name as registries have it: host and path, tag, digest.
 _IMAGE = re.compile(
@@ -14,14 +21,17 @@ _IMAGE = re.compile(
     r"(?::[\w][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
     re.ASCII,
 )
+_MOST_WORDS, _LONGEST_WORD = 64, 4096
 
 
-def check(image: object, allowed: Sequence[str]) -> None:
+def check(code: Mapping[str, Any], allowed: Sequence[str]) -> None:
+    """Only images that the operator lets run.
+
+    :param allowed: patterns of names; none: no images at all
+    :raises errors.BadRequest: it is none, or no command
+    :raises errors.Forbidden: others are
     """
-    :param allowed: patterns of the images that the operator lets run
-    :raises errors.BadRequest: it is no image's name, or images cannot be run here
-    :raises errors.Forbidden: not this one
-    """
+    image = code.get("image")
     if not allowed:
         raise errors.BadRequest(
             "functions from image cannot be run here",
@@ -36,6 +46,28 @@ def check(image: object, allowed: Sequence[str]) -> None:
             code="image_refused",
             hint=f"Images that may be used: {', '.join(allowed)}",
         )
+    if not _is_command(code.get("command")):
+        raise errors.BadRequest(
+            "code.command is not a program and its arguments",
+            code="bad_image",
+            hint='Give a list of 1 to 64 texts, such as ["python3", "/srv/app.py"].',
+        )
+
+
+def _is_command(command: Any) -> bool:
+    """None is: that of the image."""
+    if command is None:
+        return True
+    return (
+        isinstance(command, list)
+        and 0 < len(command) <= _MOST_WORDS
+        and all(isinstance(word, str) and _is_word(word) for word in command)
+        and bool(command[0])
+    )
+
+
+def _is_word(word: str) -> bool:
+    return len(word) <= _LONGEST_WORD and "\0" not in word
 
 
 def bad(message: str) -> errors.BadRequest:

@@ -48,7 +48,7 @@ class Origins:
                 code="bad_code_source",
             )
         if source == "image":
-            self._check_image(wish, wish.code.get("image"))
+            self._check_image(wish, wish.code)
         if source == "swift" and (wish.package is not None or wish.source is not None):
             raise errors.BadRequest("code is an object or a package, not both", code="bad_object")
 
@@ -81,9 +81,9 @@ class Origins:
         with file:
             yield dataclasses.replace(wish, package=file, code={**wish.code, "swift": found})
 
-    def _check_image(self, wish: Wish, image: object) -> None:
+    def _check_image(self, wish: Wish, code: Mapping[str, Any]) -> None:
         """Only images that the operator lets run, and nothing beside them."""
-        images.check(image, self._images)
+        images.check(code, self._images)
         if wish.package is not None or wish.source is not None:
             raise images.bad("code is an image or a package, not both")
         if isinstance(wish.runtime, str):

@@ -148,6 +148,13 @@ def dump(signal: Signal) -> dict[str, Any]:
 
 
 def load(data: Mapping[str, Any]) -> Signal:
-    """The signal that :func:`dump` wrote."""
-    given = dict(data)
-    return _KINDS[given.pop("type")](**given)
+    """The signal that :func:`dump` wrote, here or in another version during an upgrade.
+
+    So a newer version may add what an older one can do without; that is left out.
+
+    :raises KeyError: it is of a kind that nobody here knows
+    :raises TypeError: something is missing
+    """
+    kind = _KINDS[data["type"]]
+    known = {name for name, _ in _FIELDS[kind]}
+    return kind(**{name: value for name, value in data.items() if name in known})

@@ -23,9 +23,18 @@ from taskflow_flows import invoke, plan
 
 LOG = logging.getLogger(__name__)
 
+#: No node has room for the worker; somebody may make some, but nobody waits for that for ever.
+FULL = "cluster_full"
 #: Faults of the place, not of the work: before the work began they cost no attempt.
 FREE = frozenset(
-    {"no_capacity", "unavailable", "swift_unavailable", "keystone_unavailable", "worker_gone"}
+    {
+        "no_capacity",
+        FULL,
+        "unavailable",
+        "swift_unavailable",
+        "keystone_unavailable",
+        "worker_gone",
+    }
 )
 #: Faults of a part that may be away for long, and the attempt whose back-off they have.
 LONG = {"keystone_unavailable": 5}
@@ -44,11 +53,18 @@ class Policy:
     max_attempts: int
     backoff: float
     max_backoff: float
+    #: Seconds an execution may wait in all, and with no room in the cluster.
+    max_age: float
+    cluster_patience: float
 
     def delay(self, attempts: int) -> float:
         """Seconds before the next attempt: doubling, with jitter against stampedes."""
         delay = min(self.max_backoff, self.backoff * 2.0 ** max(0, attempts - 1))
         return float(delay * random.uniform(0.75, 1.25))
+
+    def waited(self, execution: models.Execution, now: float) -> float:
+        """Seconds since it was accepted, or last redriven."""
+        return max(0.0, now - (execution.expires_at - self.max_age))
 
 
 class Runner:
@@ -221,11 +237,22 @@ class Runner:
         told = exc.message if isinstance(exc, errors.FuncflowError) else "it cannot be run"
         note = f"[attempt {execution.attempts} failed, {code}: {told}]\n"
         invocation.logs.add(models.LogChunk("system", note, time.time()))
+        if code == FULL and not invocation.began:
+            return self._wait_for_room(execution)
         counts = invocation.began or code not in FREE
         if counts and execution.attempts >= self._policy.max_attempts:
             return self._bury(execution, code)
         delay = self._policy.delay(LONG.get(code, execution.attempts))
         self._requeue(execution, code, delay, count=counts)
+        return self._read(execution.id)
+
+    def _wait_for_room(self, execution: models.Execution) -> models.Execution | None:
+        """Tried more and more seldom. The first refusal ends nothing, however old the backlog."""
+        waited = self._policy.waited(execution, time.time())
+        if waited >= self._policy.cluster_patience and execution.reason == FULL:
+            return self._bury(execution, FULL)
+        delay = min(self._policy.max_backoff, waited / 4)
+        self._requeue(execution, FULL, max(delay, self._policy.delay(1)), count=False)
         return self._read(execution.id)
 
     def _settle_failed(

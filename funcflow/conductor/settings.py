@@ -51,7 +51,11 @@ def limits_of(conf: cfg.ConfigOpts) -> inv.Limits:
 
 def policy_of(conf: cfg.ConfigOpts) -> runner.Policy:
     return runner.Policy(
-        conf.conductor.max_attempts, conf.conductor.backoff, conf.conductor.max_backoff
+        conf.conductor.max_attempts,
+        conf.conductor.backoff,
+        conf.conductor.max_backoff,
+        conf.conductor.max_age,
+        conf.conductor.cluster_patience,
     )
 
 

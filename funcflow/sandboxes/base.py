@@ -30,9 +30,10 @@ class SandboxError(errors.FuncflowError):
 
     ``code`` is one of ``sandbox_lost`` (the worker died under the call for no reason of its
     own), ``worker_gone`` (it had ended before the call reached it), ``start_failed`` (it never
-    came up), ``no_capacity`` (no room now), ``cluster_quota_exceeded`` (the project's share of
-    the cluster is used up), ``unavailable`` (what starts workers is away), ``unprotected`` (a
-    protection is missing and the function is not trusted).
+    came up), ``no_capacity`` (no room here now), ``cluster_full`` (no node of the cluster has
+    room), ``cluster_quota_exceeded`` (the project's share of the cluster is used up),
+    ``unavailable`` (what starts workers is away), ``unprotected`` (a protection is missing and the
+    function is not trusted).
     """
 
     code, status = "sandbox_lost", 503
@@ -151,8 +152,8 @@ class Sandbox(Protocol):
 
         A worker that an earlier life of this conductor left of the same revision is taken over.
 
-        :raises SandboxError: ``start_failed``, ``no_capacity``, ``cluster_quota_exceeded``,
-            ``unavailable``, ``unprotected``
+        :raises SandboxError: ``start_failed``, ``no_capacity``, ``cluster_full``,
+            ``cluster_quota_exceeded``, ``unavailable``, ``unprotected``
         """
 
     def left(self) -> Sequence[Key]:

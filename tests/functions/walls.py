@@ -56,16 +56,20 @@ def look_around():
 
 
 def connect(addresses):
-    found = {}
-    for host, port in addresses:
+    from concurrent.futures import ThreadPoolExecutor
+
+    def one(address):
+        host, port = address
         with socket.socket() as sock:
             sock.settimeout(3)
             try:
                 sock.connect((host, port))
-                found[f"{host}:{port}"] = "connected"
+                return f"{host}:{port}", "connected"
             except OSError as exc:
-                found[f"{host}:{port}"] = errno.errorcode.get(exc.errno, type(exc).__name__)
-    return found
+                return f"{host}:{port}", errno.errorcode.get(exc.errno, type(exc).__name__)
+
+    with ThreadPoolExecutor(8) as pool:
+        return dict(pool.map(one, addresses))
 
 
 def connect_abstract(name):

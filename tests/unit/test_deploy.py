@@ -171,7 +171,7 @@ def test_a_function_made_of_an_image(database: Database) -> None:
     revision = function.revision
     assert (revision.code, revision.runtime_id, revision.digest) == (IMAGE, None, None)
     assert revision.limits.cpu == 500
-    newer = {**IMAGE, "image": "registry.example.org:5000/team/ocr:4"}
+    newer = {**IMAGE, "image": "registry.example.org:5000/team/ocr:4", "command": ["ocr", "-x"]}
     changed = made.update(CONTEXT, function, deploy.Wish(code=newer)).revision
     assert (changed.number, changed.code) == (2, newer)
 
@@ -200,6 +200,10 @@ def test_from_an_image_to_a_package_and_back(database: Database) -> None:
         (("*",), deploy.Wish(code={"source": "image", "image": "a b"}), "bad_image"),
         (("*",), deploy.Wish(code={"source": "image", "image": "a" * 256}), "bad_image"),
         (("*",), deploy.Wish(code={"source": "image", "image": "a@sha256:12"}), "bad_image"),
+        *(
+            (("*",), deploy.Wish(code=IMAGE | {"command": command}), "bad_image")
+            for command in ("sh -c x", [], [""], ["sh", 1], ["a\0b"], ["x"] * 65, ["x" * 4097])
+        ),
         (("other/*", "registry.example.org/*"), deploy.Wish(code=IMAGE), "image_refused"),
         (("*",), deploy.Wish(code=IMAGE, runtime="python3"), "bad_image"),
         (("*",), deploy.Wish(code=IMAGE, source="x = 1"), "bad_image"),

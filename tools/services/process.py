@@ -41,18 +41,26 @@ def workspace() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+#: Ports that this process was given.
+_GIVEN: set[int] = set()
+
+
 def free_port() -> int:
     """A loopback port nobody listens on.
 
     It lies below the range from which the kernel picks ports of outgoing connections, so it
-    stays free while a killed server is down.
+    stays free while a killed server is down. No port is given twice: who asks for several
+    gets several.
     """
     for _ in range(1000):
         port = random.randint(20000, 32000)
+        if port in _GIVEN:
+            continue
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
                 probe.bind((HOST, port))
+                _GIVEN.add(port)
                 return port
     raise ServiceError("no free port")
 

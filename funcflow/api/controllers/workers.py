@@ -66,7 +66,7 @@ class _ScaleUp(_Operator):
         try:
             self._services.control.scale(revision, request.body["count"])
         except errors.FuncflowError as exc:
-            if exc.code != "no_capacity":
+            if exc.code not in ("no_capacity", "cluster_full"):
                 raise
             raise errors.TooMany(
                 exc.message,

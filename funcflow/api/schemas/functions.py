@@ -143,6 +143,11 @@ FIELDS: dict[str, Any] = {
                     "etag": {"type": "string", "description": "refuse it with any other ETag"},
                 },
             },
+            "command": {
+                "type": "array",
+                "items": {"type": "string"},
+                "description": "what runs in the image: its program and arguments",
+            },
         },
         "required": ["source"],
     },

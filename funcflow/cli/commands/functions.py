@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -237,6 +238,9 @@ def _add_options(parser: argparse.ArgumentParser, *, file_required: bool) -> Non
             "--refresh", action="store_true", help="read the object in Swift anew, as it is now"
         )
     code.add_argument("--object", help="name of the zip in --container")
+    code.add_argument(
+        "--command", metavar="WORDS", help="what runs in the image, such as 'python3 app.py'"
+    )
     code.add_argument("--runtime", help="id or name; default: by the source's file name")
     code.add_argument("--entry", metavar="MODULE.FUNCTION", help="what to call")
     run = parser.add_argument_group("how it runs")
@@ -290,6 +294,8 @@ def _add_options(parser: argparse.ArgumentParser, *, file_required: bool) -> Non
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:
+    if args.command is not None and args.image is None:
+        raise faults.ClientError("a command is an image's", hint="Add --image.")
     fields = {name: getattr(args, name) for name in _FIELDS if getattr(args, name) is not None}
     if "environment" in fields:
         fields["environment"] = dict(fields["environment"])
@@ -309,7 +315,10 @@ def _of_object(args: argparse.Namespace) -> dict[str, Any]:
 def _of_image(args: argparse.Namespace) -> dict[str, Any]:
     if args.runtime is not None:
         raise faults.ClientError("an image brings its own runtime", hint="Leave out --runtime.")
-    return {**_given(args), "code": {"source": "image", "image": args.image}}
+    code: dict[str, Any] = {"source": "image", "image": args.image}
+    if args.command is not None:
+        code["command"] = shlex.split(args.command)
+    return {**_given(args), "code": code}
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from kubernetes.client import rest
 from oslo_config import cfg
 
 from funcflow import errors
+from funcflow.sandboxes.kubernetes import tls
 
 LOG = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class Api:
         self._configuration.retries = False
         self._client = rest.RESTClientObject(self._configuration)
         self._http = self._client.pool_manager
+        self._http.connection_pool_kw["ssl_context"] = tls.context(self._configuration.verify_ssl)
         self._base = self._configuration.host.rstrip("/")
         self._watches: set[urllib3.BaseHTTPResponse] = set()
 

@@ -9,7 +9,6 @@ import logging
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from oslo_config import cfg
 
@@ -18,6 +17,7 @@ from funcflow.sandboxes.base import Key, Protection, SandboxError, WorkerSpec
 from funcflow.sandboxes.kubernetes import link as links
 from funcflow.sandboxes.kubernetes import manifests, names, settings
 from funcflow.sandboxes.kubernetes.api import Api, ApiError
+from funcflow.sandboxes.kubernetes.enforcement import Enforcement
 from funcflow.sandboxes.kubernetes.index import Index
 from funcflow.sandboxes.kubernetes.keeper import Keeper
 from funcflow.sandboxes.kubernetes.keys import Keys
@@ -41,7 +41,6 @@ FIRST_LOOK = 10.0
 ORPHANED = 4
 #: Warm pods that are tried for one worker.
 TRIES = 3
-OPEN_FILES = 1024
 
 
 class KubernetesSandbox:
@@ -60,7 +59,8 @@ class KubernetesSandbox:
         self._index = Index()
         self._lease = Lease(self._api, own.namespace, own.installation, own.identity, own.lease)
         self._leases = Leases(own.lease * ORPHANED)
-        self._walls = Walls(self._api, conf)
+        self._enforcement = Enforcement(self._api, own.namespace)
+        self._walls = Walls(self._api, conf, self._enforcement.protection)
         self._reaper = Reaper(self._api)
         self._namespaces = Namespaces(
             self._api, own.namespace, own.installation, network, own.project_quota
@@ -97,6 +97,7 @@ class KubernetesSandbox:
                 (0.5, self._warm.tick),
                 (5.0, self._sweep_orphans),
                 (5.0, self._sweep_left),
+                (1.0, self._enforcement.tell),
                 (60.0, self._warm.sweep),
             ]
         )
@@ -124,6 +125,8 @@ class KubernetesSandbox:
         self._refuse_if_away()
         try:
             self._walls.check(kind, settings.trusted(self._conf, spec))
+            if not settings.lenient(self._conf, spec):
+                self._enforcement.refuse()
             worker, how = self._adopt(spec), "adopted"
             if worker is None:
                 worker, how = self._fresh(spec, kind)
@@ -269,6 +272,8 @@ class KubernetesSandbox:
             try:
                 return self._specialise(pod, spec), "from_pool"
             except SandboxError as exc:
+                if exc.code == "unprotected":
+                    raise
                 LOG.warning("a warm pod is of no use: %s", exc)
         pod = self._warm.make(kind, claim, project)
         return self._specialise(pod, spec), "without_pool"
@@ -289,27 +294,19 @@ class KubernetesSandbox:
         try:
             if state != ("specialised" if adopted else "generic"):
                 raise SandboxError(f"pod {pod.name} is {state}", code="start_failed")
+            if not adopted:
+                self._enforcement.ask(
+                    link,
+                    trusted=settings.lenient(self._conf, spec),
+                    network=spec.revision.network,
+                )
             if spec.package is not None and not adopted:
                 links.push(link, spec.revision.digest or "", spec.package, PUSH_TIMEOUT)
-            worker.load(self._load_message(spec), LOAD_TIMEOUT)
+            worker.load(settings.load(self._conf, spec, LOAD_TIMEOUT), LOAD_TIMEOUT)
         except BaseException:
             worker.kill()
             raise
         return worker
-
-    def _load_message(self, spec: WorkerSpec) -> dict[str, Any]:
-        revision, sandbox = spec.revision, self._conf.sandbox
-        message = {
-            "entry": revision.entry,
-            "environment": {**revision.environment, **spec.secrets},
-            "concurrency": revision.limits.concurrency,
-            "memory_limit": revision.limits.memory_size,
-            "max_pids": sandbox.max_pids,
-            "tmp_size": sandbox.tmp_size,
-            "open_files": OPEN_FILES,
-            "timeout": LOAD_TIMEOUT,
-        }
-        return message | ({"image": {}} if settings.is_image(spec) else {})
 
     # -- ending ------------------------------------------------------------------------
 

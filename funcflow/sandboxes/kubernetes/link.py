@@ -14,6 +14,7 @@ import struct
 import tarfile
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,6 +31,8 @@ _GREETING = 65_536
 _SPOOLED = 8 << 20
 #: Seconds to connect, and to be let in.
 CONNECT, GREET = 3.0, 5.0
+#: The question what the pod can reach, and the seconds an agent may take to find out.
+REACH, _REACHED = "reach", 8.0
 #: Why a channel ended whose agent said how the process ended.
 ENDED = "ended"
 
@@ -43,6 +46,9 @@ class Link(Channel):
         self.last: dict[str, Any] | None = None
         #: Answers what the pod's front of the metadata service passes on.
         self.metadata: Service | None = None
+        #: What the agent can be asked, and who hears of what it could reach.
+        self.asks: frozenset[str] = frozenset()
+        self.on_reach: Callable[[bool], None] = _nobody
 
     def tell(self, message: dict[str, Any], timeout: float = 1.0) -> None:
         """Send a frame that has no answer; a stream that has ended is none of our worries."""
@@ -55,6 +61,8 @@ class Link(Channel):
         elif message["op"] == "metadata" and self.metadata is not None:
             answer = self.metadata.answer(message)
             self.tell({"op": "metadata", "ask": int(message["ask"]), **answer})
+        elif message["op"] == REACH:
+            self.on_reach(bool(message["connected"]))
         else:
             super()._dispatch(message)
 
@@ -76,14 +84,16 @@ def connect(address: str, uid: str, keys: Keys, port: int = manifests.PORT) -> t
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 5)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3)
-        state = _greet(sock, uid, keys)
+        state, asks = _greet(sock, uid, keys)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as exc:
         sock.close()
         raise _failed(f"the agent at {address} does not let us in: {exc}") from exc
-    return Link(sock), state
+    link = Link(sock)
+    link.asks = asks
+    return link, state
 
 
-def _greet(sock: socket.socket, uid: str, keys: Keys) -> str:
+def _greet(sock: socket.socket, uid: str, keys: Keys) -> tuple[str, frozenset[str]]:
     """:raises ValueError: and its like for anything but an honest greeting"""
     hello = _read(sock)
     if hello["op"] != "hello" or hello["version"] != 1:
@@ -95,7 +105,31 @@ def _greet(sock: socket.socket, uid: str, keys: Keys) -> str:
     welcome = _read(sock)
     if welcome["op"] != "welcome":
         raise ValueError("no welcome")
-    return str(welcome["state"])
+    return str(welcome["state"]), frozenset(map(str, hello.get("asks", ())))
+
+
+def reaches(link: Link) -> bool:
+    """Whether packets of the pod get out to where none should; waits for the answer. For a pod
+    nothing else was said to yet.
+
+    :raises SandboxError: ``start_failed``; it does not answer
+    """
+    sock = link.sock
+    sock.settimeout(_REACHED)
+    try:
+        write(sock, {"op": REACH})
+        answer = _read(sock)
+        if answer["op"] != REACH:
+            raise ValueError("it says something else")
+        return bool(answer["connected"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as exc:
+        raise _failed(f"the agent does not say what it can reach: {exc}") from exc
+    finally:
+        sock.setblocking(False)
+
+
+def _nobody(reached: bool) -> None:
+    """Nobody asked."""
 
 
 def write(sock: socket.socket, message: dict[str, Any]) -> None:

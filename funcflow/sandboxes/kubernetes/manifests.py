@@ -27,6 +27,19 @@ ADDRESSES = [
     {"name": "PORT", "value": "8080"},
     {"name": "FUNCFLOW_METADATA_URL", "value": "http://127.0.0.1:7082/funcflow/v1"},
 ]
+#: Where an image function's container finds a shell of its own, and the pipes it prints to.
+SHARED = "/.funcflow"
+#: The agent's user beside an image: what runs there cannot touch it, nor the agent that.
+AGENT_USER = 65533
+#: Before the other container starts: the shell, which needs nothing of that image, and the pipes.
+_PROVIDE = f"""cp /bin/busybox {SHARED}/ && cd {SHARED} || exit 1
+for name in stdout stderr; do [ -p $name ] || mkfifo -m 660 $name || exit 1; done"""
+#: The command of the image with its output in the pipes. This shell prefers programs of its own,
+#: so the image's are looked up first.
+_LAUNCH = f"""case "$1" in */*) ;; *)
+  found=`{SHARED}/busybox which "$1"` || {{ echo "no program $1 in $PATH" >&2; exit 127; }}
+  shift; set -- "$found" "$@";; esac
+exec "$@" 1<>{SHARED}/stdout 2<>{SHARED}/stderr"""
 #: Bytes an agent and its interpreter take beside what the function may use.
 OVERHEAD = 24 * _MIB
 
@@ -45,6 +58,8 @@ class Kind:
     #: Image functions: the agent's image, and what the function's own container gets.
     agent: str | None = None
     environment: tuple[tuple[str, str], ...] = ()
+    #: What to run in it, where that is known; it is the only way to see what it prints.
+    command: tuple[str, ...] = ()
 
     @property
     def pool(self) -> str:
@@ -204,6 +219,10 @@ def _pod_spec(kind: Kind, style: Style, restart: str) -> Manifest:
             for what in ("not-ready", "unreachable")
         ],
     }
+    if kind.agent is not None:
+        spec["shareProcessNamespace"] = True
+    if kind.command:
+        spec["volumes"].append(_volume("funcflow", 4 * _MIB))
     if kind.runtime_class:
         spec["runtimeClassName"] = kind.runtime_class
     if style.pull_secrets:
@@ -222,14 +241,30 @@ def _containers(kind: Kind, style: Style) -> list[Manifest]:
     if kind.agent is None:
         container = _container("worker", kind.image, style, (kind.cpu, cpu), memory, disk)
         return [container | _agent(style)]
-    environment = [{"name": name, "value": value} for name, value in kind.environment]
+    agent = _container("worker", kind.agent, style, (10, cpu), OVERHEAD + 16 * _MIB, disk)
     function = _container("function", kind.image, style, (kind.cpu, cpu), memory, disk)
+    return _beside(agent | _agent(style), function, kind)
+
+
+def _beside(agent: Manifest, function: Manifest, kind: Kind) -> list[Manifest]:
+    """The agent sees the processes of the function's container, and reads what it prints."""
+    environment = [{"name": name, "value": value} for name, value in kind.environment]
     function |= {
         "env": environment + ADDRESSES,
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
     }
-    agent = _container("worker", kind.agent, style, (10, cpu), OVERHEAD + 16 * _MIB, disk)
-    return [agent | _agent(style), function]
+    agent["securityContext"] |= {"runAsUser": AGENT_USER, "runAsGroup": USER}
+    agent["args"] = ["--sidecar", "--shared-processes"]
+    if kind.command:
+        shared = {"name": "funcflow", "mountPath": SHARED}
+        agent["args"].append(f"--output={SHARED}")
+        agent["volumeMounts"].append(shared)
+        provide = {"exec": {"command": ["/bin/busybox", "sh", "-c", _PROVIDE]}}
+        agent["lifecycle"] = {"postStart": provide}
+        function["volumeMounts"].append(shared | {"readOnly": True})
+        function["command"] = [f"{SHARED}/busybox", "sh", "-c", _LAUNCH, "sh", *kind.command]
+    # In this order: the second one starts when the first one's shell and pipes are there.
+    return [agent, function]
 
 
 def _container(

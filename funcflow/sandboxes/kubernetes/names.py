@@ -27,6 +27,8 @@ REVISION = f"{PREFIX}revision"
 NETWORK = f"{PREFIX}network"
 #: Why a worker ended, for whoever looks at the pod.
 REASON = f"{PREFIX}reason"
+#: Annotation of the home namespace: whether network policies are ``enforced`` or ``ignored``.
+POLICIES = f"{PREFIX}network-policies"
 #: Annotations ``demand.…/<owner>`` of a pool: how many warm pods that conductor wants.
 DEMAND = f"demand.{PREFIX}"
 

@@ -44,7 +44,7 @@ class Pod:
     #: Marked for deletion.
     ending: bool
     #: Why it does not come up, and whether waiting is of no use: ``start_failed`` (its image or
-    #: container), ``no_capacity`` (no node has room).
+    #: container), ``cluster_full`` (no node has room).
     trouble: str | None = None
     trouble_code: str | None = None
     #: How it, or the container of its worker, ended: Evicted, OOMKilled …
@@ -92,7 +92,7 @@ def _trouble(
             return f"{waiting['reason']}: {told}", "start_failed"
     scheduled = conditions.get("PodScheduled", {})
     if scheduled.get("status") == "False" and scheduled.get("reason") == "Unschedulable":
-        return f"Unschedulable: {scheduled.get('message', '')}", "no_capacity"
+        return f"Unschedulable: {scheduled.get('message', '')}", "cluster_full"
     return None, None
 
 

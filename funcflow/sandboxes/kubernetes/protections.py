@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from oslo_config import cfg
 
@@ -22,8 +23,10 @@ _FRESH = 30.0
 class Walls:
     """Asks the API server, and remembers for a while. Thread-safe."""
 
-    def __init__(self, api: Api, conf: cfg.ConfigOpts) -> None:
+    def __init__(self, api: Api, conf: cfg.ConfigOpts, network: Callable[[], Protection]) -> None:
+        """:param network: what is known of the enforcement of policies; may raise ApiError"""
         self._api = api
+        self._network = network
         self._conf = conf
         self._lock = threading.Lock()
         self._known: dict[str, tuple[bool, float]] = {}
@@ -33,10 +36,10 @@ class Walls:
         :raises ApiError: the API server is away
         """
         if kind.runtime_class is not None and not self._has_class(kind.runtime_class):
-            raise _missing(f"this cluster has no RuntimeClass {kind.runtime_class!r}")
+            raise missing(f"this cluster has no RuntimeClass {kind.runtime_class!r}")
         alone = kind.runtime_class is not None
         if not trusted and not alone and not self._conf.sandbox.allow_unprotected:
-            raise _missing("there is no RuntimeClass for functions that are not trusted")
+            raise missing("there is no RuntimeClass for functions that are not trusted")
 
     def survey(self) -> tuple[Protection, ...]:
         """In a stable order."""
@@ -62,7 +65,12 @@ class Walls:
             self._api.get("/apis/networking.k8s.io/v1")
         except ApiError as exc:
             return Protection("network", False, f"no network policies: {exc.message}")
-        return Protection("network", True, "policies; the cluster's network must enforce them")
+        try:
+            return self._network()
+        except ApiError as exc:
+            if exc.status == 404:  # nobody was here yet
+                return Protection("network", True, "policies; tried with the first worker")
+            return Protection("network", False, exc.message)
 
     def _untrusted(self) -> Protection:
         name = self._conf.kubernetes.untrusted_class
@@ -92,10 +100,12 @@ class Walls:
         return found
 
 
-def _missing(message: str) -> SandboxError:
+def missing(message: str) -> SandboxError:
+    """What code that is not trusted is refused with."""
     return SandboxError(
         message,
         code="unprotected",
-        hint="Have your operator install one (gVisor, Kata) and name it in [kubernetes] "
-        "untrusted_class; for code you trust, use a trusted runtime.",
+        hint="Your operator has to provide it: a RuntimeClass (gVisor, Kata) that [kubernetes] "
+        "untrusted_class names, a network that enforces policies; for code you trust, use a "
+        "trusted runtime.",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from typing import Any
 
 from oslo_config import cfg
 
@@ -13,6 +14,7 @@ from funcflow.sandboxes.kubernetes import names
 from funcflow.sandboxes.kubernetes.manifests import Claim, Kind, Style
 from funcflow.sandboxes.kubernetes.walls import Network
 
+_OPEN_FILES = 1024
 #: Bytes below which an interpreter itself does not fit.
 _FLOOR = {"python3": 32 << 20, "nodejs": 64 << 20}
 
@@ -62,9 +64,11 @@ def kind(conf: cfg.ConfigOpts, spec: WorkerSpec) -> Kind:
     own, limits = conf.kubernetes, spec.revision.limits
     image, agent = own.images.get(spec.language) or spec.image, None
     environment: tuple[tuple[str, str], ...] = ()
+    command: tuple[str, ...] = ()
     if is_image(spec):
         image, agent = spec.image, own.agent_image
         environment = tuple(sorted(spec.revision.environment.items()))
+        command = tuple(spec.revision.code.get("command") or ())
     return Kind(
         namespace=names.namespace(own.namespace, project_of(conf, spec)),
         image=image,
@@ -74,6 +78,7 @@ def kind(conf: cfg.ConfigOpts, spec: WorkerSpec) -> Kind:
         runtime_class=runtime_class(conf, spec),
         agent=agent,
         environment=environment,
+        command=command,
     )
 
 
@@ -90,6 +95,11 @@ def trusted(conf: cfg.ConfigOpts, spec: WorkerSpec) -> bool:
     return spec.trusted and (not is_image(spec) or bool(conf.kubernetes.trust_images))
 
 
+def lenient(conf: cfg.ConfigOpts, spec: WorkerSpec) -> bool:
+    """Whether the function may run where a wall is missing."""
+    return trusted(conf, spec) or bool(conf.sandbox.allow_unprotected)
+
+
 def claim(spec: WorkerSpec, owner: str) -> Claim:
     revision = spec.revision
     return Claim(
@@ -99,6 +109,22 @@ def claim(spec: WorkerSpec, owner: str) -> Claim:
         revision=revision.number,
         network=revision.network,
     )
+
+
+def load(conf: cfg.ConfigOpts, spec: WorkerSpec, timeout: float) -> dict[str, Any]:
+    """What the agent is told to make its pod the worker."""
+    revision, sandbox = spec.revision, conf.sandbox
+    message = {
+        "entry": revision.entry,
+        "environment": {**revision.environment, **spec.secrets},
+        "concurrency": revision.limits.concurrency,
+        "memory_limit": revision.limits.memory_size,
+        "max_pids": sandbox.max_pids,
+        "tmp_size": sandbox.tmp_size,
+        "open_files": _OPEN_FILES,
+        "timeout": timeout,
+    }
+    return message | ({"image": {}} if is_image(spec) else {})
 
 
 def is_image(spec: WorkerSpec) -> bool:

@@ -121,7 +121,7 @@ class Warm:
     def make(self, kind: Kind, claim: Claim, project_id: str | None) -> Pod:
         """A pod of its own for one worker.
 
-        :raises SandboxError: ``start_failed``, ``no_capacity``, ``cluster_quota_exceeded``
+        :raises SandboxError: ``start_failed``, ``cluster_full``, ``cluster_quota_exceeded``
         :raises ApiError: the API server is away, or refuses
         """
         began = time.monotonic()
@@ -186,9 +186,9 @@ class Warm:
             if now.trouble_code == "start_failed" or now.ended:
                 told = now.trouble or now.ended
                 raise SandboxError(f"pod {pod.name}: {told}", code="start_failed")
-            if now.trouble_code == "no_capacity" and time.monotonic() >= room_by:
+            if now.trouble_code == "cluster_full" and time.monotonic() >= room_by:
                 raise SandboxError(
-                    f"no node has room: {now.trouble}", code="no_capacity", retry_after=5.0
+                    f"no node has room: {now.trouble}", code="cluster_full", retry_after=5.0
                 )
             if left <= 0:
                 raise SandboxError(

@@ -15,9 +15,10 @@ from typing import Any, Literal, Protocol
 from . import unpack
 from .loop import Loop, Timer
 from .metadata import Front
-from .meters import Meters
+from .meters import Usage
 from .output import Log
-from .process import ENVIRONMENT, cpu_of_others
+from .process import ENVIRONMENT
+from .reach import Reach
 from .relay import Listener
 from .stream import Stream
 
@@ -52,10 +53,11 @@ class Host(Protocol):
 class _Run:
     __slots__ = ("cpu", "log", "timer")
 
-    def __init__(self, log: Log, timer: Timer, cpu: float | None) -> None:
+    def __init__(self, log: Log, timer: Timer) -> None:
         self.log = log
         self.timer = timer
-        self.cpu = cpu
+        #: Seconds, its share of what was used while it was open.
+        self.cpu = 0.0
 
 
 class Agent:
@@ -65,7 +67,7 @@ class Agent:
         self,
         loop: Loop,
         host: Host,
-        meters: Meters,
+        usage: Usage,
         package: Path,
         work: Path,
         *,
@@ -76,7 +78,7 @@ class Agent:
         """:param metadata: listeners of the metadata service, told to the function as this URL"""
         self._loop = loop
         self._host = host
-        self._meters = meters
+        self._usage = usage
         self._package = package
         #: The image has its package in itself.
         self._is_image = is_image
@@ -90,6 +92,8 @@ class Agent:
         self._ready: dict[str, Any] | None = None
         self._alone = True
         self._runs: dict[str, _Run] = {}
+        #: What had been used when runs were last charged for it.
+        self._charged: float | None = None
         #: Runs that have their result already; the runtime's own may still come.
         self._abandoned: set[str] = set()
         self._retired = self._leaving = False
@@ -100,6 +104,7 @@ class Agent:
             "cancel": self._cancel,
             "metadata": self._learn,
             "end": self._end,
+            "reach": self._reach,
         }
         host.listener = self
 
@@ -142,6 +147,9 @@ class Agent:
             self._loop.running = False
         elif not self._runs:
             self._host.kill("terminated")
+
+    def _reach(self, message: dict[str, Any], body: bytes) -> None:
+        Reach(self._loop, lambda found: self._tell({"op": "reach", "connected": found}))
 
     # -- becoming a function's ---------------------------------------------------------
 
@@ -230,9 +238,20 @@ class Agent:
         self._host.kill("end")
 
     def _run(self, run: str, log_limit: int, timeout: float, late: Any) -> _Run:
+        self._charge()
         self._host.listen(True)
-        log = Log(run, log_limit, self.log)
-        return _Run(log, self._loop.after(timeout, late), cpu_of_others(self._meters))
+        return _Run(Log(run, log_limit, self.log), self._loop.after(timeout, late))
+
+    def _charge(self) -> None:
+        """Share what was used since the last time among those who are open now. Runtimes that
+        run several at once know better themselves; containers beside us tell nothing."""
+        if not self._alone and not self._is_image:
+            return
+        total = self._usage.cpu_of_others()
+        if total is not None and self._charged is not None:
+            for run in self._runs.values():
+                run.cpu += max(0.0, total - self._charged) / len(self._runs)
+        self._charged = total
 
     def _stop(self, run: str, why: str, error: dict[str, Any]) -> None:
         """End a run from outside: the worker goes as soon as nobody else is in it."""
@@ -244,11 +263,10 @@ class Agent:
     def _answer(
         self, run: str, answer: dict[str, Any], usage: dict[str, Any], retire: str | None
     ) -> None:
-        cpu = self._runs[run].cpu
-        total = cpu_of_others(self._meters) if self._alone else None
-        if cpu is not None and total is not None:
-            usage["cpu"] = max(0.0, round(total - cpu, 6))
-        peak = self._meters.memory_peak()
+        self._charge()
+        if self._charged is not None and (self._alone or "cpu" not in usage):
+            usage["cpu"] = round(self._runs[run].cpu, 6)
+        peak = self._usage.memory_peak()
         if peak is not None:
             usage["memory_peak"] = peak
         self._close_run(run)

@@ -42,6 +42,8 @@ class Door:
         self._keys = keys
         self._enter = enter
         self._candidates: dict[Stream, Timer] = {}
+        for key in keys:
+            ed25519.prepare(key)  # while nobody waits for it
         listener.setblocking(False)
         loop.watch(listener, READ, self._accept)
 

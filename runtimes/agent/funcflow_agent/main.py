@@ -13,7 +13,7 @@ from . import metadata, processes, unpack
 from .agent import Agent, Host
 from .door import Door
 from .loop import Loop
-from .meters import Meters
+from .meters import Meters, Usage
 from .process import ENVIRONMENT, ProcessHost
 
 PORT = 7080
@@ -38,7 +38,7 @@ def main() -> None:
     agent = Agent(
         loop,
         host,
-        meters,
+        _usage(meters, options),
         package,
         work,
         metadata=listeners,
@@ -48,6 +48,7 @@ def main() -> None:
     hello = {
         "pod": pod,
         "language": options.language,
+        "asks": ["reach"],
         "limits": {"memory": meters.memory_limit(), "pids": meters.pids_limit()},
     }
     listener = socket.create_server(("", options.port), backlog=64)
@@ -58,12 +59,20 @@ def main() -> None:
     processes.end_all()
 
 
+def _usage(meters: Meters, options: argparse.Namespace) -> Usage:
+    if options.shared_processes:
+        from .image.neighbours import Neighbours
+
+        return Neighbours()
+    return meters
+
+
 def _host(loop: Loop, meters: Meters, options: argparse.Namespace, work: Path) -> Host:
     if options.sidecar:
         from .image.host import ImageHost
 
         contract, api, web = map(int, options.image_ports.split(","))
-        return ImageHost(loop, (contract, api, web))
+        return ImageHost(loop, (contract, api, web), options.output)
     memory = meters.memory_limit()
     heap = max(16, int((memory or 1 << 30) * 0.75) >> 20)
     command = [word.replace("{heap}", str(heap)) for word in options.command]
@@ -95,6 +104,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--language", default="image", help="what it serves, told to conductors")
     parser.add_argument("--sidecar", action="store_true", help="the function is another container")
     parser.add_argument("--image-ports", default="7081,9001,8080", help="contract, Lambda, HTTP")
+    parser.add_argument(
+        "--shared-processes", action="store_true", help="the pod's containers see each other"
+    )
+    parser.add_argument(
+        "--output", type=Path, help="folder of the pipes that the other container prints to"
+    )
     parser.add_argument("--port", type=int, default=PORT)
     parser.add_argument("--metadata-port", type=int, default=7082, help="on loopback")
     parser.add_argument("--package", default="/package", help="folder of the package")

@@ -6,7 +6,9 @@ User code cannot write there: a container's control groups are mounted read-only
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
+from typing import Protocol
 
 _NO_LIMIT = 1 << 60
 #: name: (controller, file) in version 1, file in version 2
@@ -18,6 +20,16 @@ _FILES = {
     "tasks": (("pids", "pids.current"), "pids.current"),
     "pids": (("pids", "pids.max"), "pids.max"),
 }
+
+
+class Usage(Protocol):
+    """What the function used so far, whoever knows it."""
+
+    def cpu_of_others(self) -> float | None:
+        """CPU seconds of all processes but the agent."""
+
+    def memory_peak(self) -> int | None:
+        """Bytes, the highest so far."""
 
 
 class Meters:
@@ -40,8 +52,13 @@ class Meters:
             return None
         return int(text) / 1e9 if self.version == 1 else int(text.split()[1]) / 1e6
 
+    def cpu_of_others(self) -> float | None:
+        """See :class:`Usage`."""
+        total = self.cpu()
+        return None if total is None else total - time.process_time()
+
     def memory_peak(self) -> int | None:
-        """Bytes, the highest so far."""
+        """See :class:`Usage`."""
         return self._number("peak")
 
     def memory_limit(self) -> int | None:

@@ -8,13 +8,13 @@ import os
 import resource
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import processes
-from .loop import READ, Loop, Timer, drain
+from .loop import Loop, Timer
 from .meters import Meters
+from .pipes import Pipes
 from .relay import Listener, relay
 from .stream import Stream
 
@@ -30,8 +30,6 @@ ENVIRONMENT = {
 _PATIENCE = 2.0
 _TAIL = 2048
 _WATCH = 0.05
-#: Bytes of output that are read before others have their turn.
-_MOST = 1 << 20
 
 
 class ProcessHost:
@@ -53,7 +51,7 @@ class ProcessHost:
         self.listener: Listener | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._stream: Stream | None = None
-        self._pipes: dict[str, int] = {}
+        self._pipes: Pipes | None = None
         self._tail = b""
         self._fault: dict[str, Any] = {}
         self._reason = "exit"
@@ -76,10 +74,9 @@ class ProcessHost:
                 cwd=self._work,
                 start_new_session=True,
             )
-        self._pipes = {"stdout": out[0], "stderr": err[0]}
-        for reader, writer in (out, err):
+        for _, writer in (out, err):
             os.close(writer)
-            os.set_blocking(reader, False)
+        self._pipes = Pipes(self._loop, {"stdout": out[0], "stderr": err[0]}, self._print)
         self._stream = Stream(self._loop, ours, self._frame, self._closed)
         self._oom_kills = self._meters.oom_kills()
         _first_victim(self._process.pid)
@@ -108,17 +105,12 @@ class ProcessHost:
             self._stream.send_body(body)
 
     def listen(self, wanted: bool) -> None:
-        """Whether anybody's output is wanted; else what prints waits."""
-        for name, fd in self._pipes.items():
-            if wanted:
-                self._loop.watch(fd, READ, self._printing(name, fd))
-            else:
-                self._loop.forget(fd)
+        if self._pipes is not None:
+            self._pipes.listen(wanted)
 
     def flush(self) -> None:
-        """Pass on all output up to now."""
-        for name, fd in self._pipes.items():
-            self._print(name, drain(fd, _MOST))
+        if self._pipes is not None:
+            self._pipes.flush()
 
     def leaked(self) -> bool:
         """Whether there are processes besides the runtime."""
@@ -157,17 +149,8 @@ class ProcessHost:
         if wrong is not None:
             self._broke(wrong)
 
-    def _printing(self, name: str, fd: int) -> Callable[[int], None]:
-        def ready(events: int) -> None:
-            data = drain(fd, 65536)
-            if not data:
-                self._loop.forget(fd)
-            self._print(name, data)
-
-        return ready
-
     def _print(self, name: str, data: bytes) -> None:
-        if data and self.listener is not None:
+        if self.listener is not None:
             if name == "stderr":
                 self._tail = (self._tail + data)[-_TAIL:]
             self.listener.output(name, data)
@@ -202,10 +185,9 @@ class ProcessHost:
             if timer is not None:
                 timer.cancel()
         stream.close()
-        for fd in self._pipes.values():
-            self._loop.forget(fd)
-            os.close(fd)
-        self._pipes = {}
+        if self._pipes is not None:
+            self._pipes.close()
+            self._pipes = None
         if self.listener is not None:
             self.listener.ended(self._report(status))
 
@@ -234,12 +216,6 @@ class ProcessHost:
                 self._watch = self._loop.after(_WATCH, look)
 
         look()
-
-
-def cpu_of_others(meters: Meters) -> float | None:
-    """CPU seconds of the container without the agent's own."""
-    total = meters.cpu()
-    return None if total is None else total - time.process_time()
 
 
 def _first_victim(pid: int) -> None:

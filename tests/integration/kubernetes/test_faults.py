@@ -19,11 +19,7 @@ from tests.clusters import Installation
 from tests.waiting import until
 from tools.services.kubernetes import Cluster
 
-pytestmark = [
-    clusters.PATIENT,
-    # A server that is killed while it is greeted leaves sockets that the garbage collector closes.
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = clusters.PATIENT
 
 
 def spec(folder: Path, entry: str = "simple.slow", **more: Any) -> WorkerSpec:
@@ -129,7 +125,7 @@ def processes_of(worker: PodWorker) -> list[int]:
 def test_an_image_that_is_not_there_fails_with_its_reason(
     installation: Installation, folder: Path, tmp_path: Path
 ) -> None:
-    images = {"python3": "registry.local/none:1", "nodejs": installation.images["nodejs"]}
+    images = {"python3": "127.0.0.1:1/none:1", "nodejs": installation.images["nodejs"]}
     conf = installation.configuration(tmp_path, kubernetes={"images": images})
     with contextlib.closing(KubernetesSandbox(conf)) as driver:
         with pytest.raises(SandboxError) as caught:
@@ -164,7 +160,7 @@ def test_no_node_with_room_says_so(
     with contextlib.closing(KubernetesSandbox(conf)) as driver:
         with pytest.raises(SandboxError) as caught:
             driver.start(spec(folder, cpu=999_000))
-        assert caught.value.code == "no_capacity"
+        assert caught.value.code == "cluster_full"
         assert "Insufficient cpu" in caught.value.message
 
 
@@ -272,7 +268,7 @@ def test_a_node_that_is_not_ready_gets_nothing_until_it_is(
         assert sandboxing.call(worker, {"seconds": 0})[0].value == '"slept"'
         with pytest.raises(SandboxError) as caught:
             sandbox.start(spec(folder, function_id="cold"))
-        assert caught.value.code == "no_capacity"
+        assert caught.value.code == "cluster_full"
         assert "node.kubernetes.io/" in caught.value.message
     finally:
         own_cluster.resume("kubelet")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from funcflow.sandboxes.base import Worker, WorkerSpec
+from funcflow.sandboxes.kubernetes import driver
 from funcflow.sandboxes.kubernetes.driver import KubernetesSandbox
 from tests import clusters, sandboxing
 from tests.clusters import Installation
@@ -18,6 +19,11 @@ from tools.services.kubernetes import Cluster
 
 pytestmark = clusters.PATIENT
 IMAGES = Path(__file__).parent / "images"
+#: What runs in images; of the others funcflow does not know, so they run what is in them.
+COMMANDS = {
+    "lambda": ["python3", "-m", "awslambdaric", "app.handler"],
+    "web": ["/usr/bin/python3", "/srv/app.py"],
+}
 
 
 @pytest.fixture(scope="module")
@@ -38,23 +44,28 @@ def sandbox(
     conf = installation.configuration(
         tmp_path_factory.mktemp("data"), kubernetes={"trust_images": True}
     )
-    driver = KubernetesSandbox(conf)
-    yield driver
-    driver.close()
+    made = KubernetesSandbox(conf)
+    yield made
+    made.close()
 
 
-def spec(image: str) -> WorkerSpec:
+def spec(image: str, protocol: str) -> WorkerSpec:
     base = sandboxing.spec(Path("/nowhere"), environment={"GREETING": "hello"})
-    code = {"source": "image", "image": image}
+    code = {"source": "image", "image": image, "command": COMMANDS.get(protocol)}
     revision = dataclasses.replace(base.revision, code=code, digest=None, runtime_id=None)
     return dataclasses.replace(base, revision=revision, language="image", package=None, image=image)
 
 
 @pytest.fixture
 def worker(
-    request: pytest.FixtureRequest, sandbox: KubernetesSandbox, images: dict[str, str]
+    request: pytest.FixtureRequest,
+    sandbox: KubernetesSandbox,
+    images: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Worker]:
-    made = sandbox.start(spec(images[request.param]))
+    if request.param == "silent":
+        monkeypatch.setattr(driver, "LOAD_TIMEOUT", 2.0)
+    made = sandbox.start(spec(images[request.param], request.param))
     yield made
     made.kill()
 
@@ -62,16 +73,21 @@ def worker(
 @pytest.mark.parametrize("worker", ["lambda"], indirect=True)
 def test_an_image_made_for_lambda(worker: Worker) -> None:
     """Amazon's own client, unchanged, over several calls and the errors of its handler."""
-    outcome, _ = sandboxing.call(worker, {"k": [1]})
+    outcome, log = sandboxing.call(worker, {"k": [1]})
     assert outcome.error is None, outcome
+    assert log.text("stdout").endswith("called\n")
+    assert outcome.memory_peak > 1 << 20
     value = json.loads(outcome.value or "")
     assert value["event"] == {"k": [1]}
     assert (value["uid"], value["time_left"], value["variable"]) == (65532, True, "hello")
     assert value["learned"] == value["request"]
-    failed, _ = sandboxing.call(worker, "fail")
+    failed, log = sandboxing.call(worker, "fail")
+    assert log.text("stdout").startswith("called\n")
     assert failed.error is not None
     assert (failed.error.type, failed.error.message) == ("Refused", "no, thank you")
-    again, _ = sandboxing.call(worker, 7)
+    again, log = sandboxing.call(worker, 7)
+    assert again.cpu >= 0.05
+    assert log.text() == "called\n"
     assert json.loads(again.value or "")["event"] == 7
     late, _ = sandboxing.call(worker, "nap", timeout=1.0)
     assert late.error is not None
@@ -82,10 +98,14 @@ def test_an_image_made_for_lambda(worker: Worker) -> None:
 @pytest.mark.parametrize("worker", ["web"], indirect=True)
 def test_a_web_server(worker: Worker) -> None:
     for number in range(3):
-        outcome, _ = sandboxing.call(worker, {"n": number})
+        outcome, log = sandboxing.call(worker, {"n": number})
         value = json.loads(outcome.value or "")
         assert value["value"] == {"n": number}
         assert value["learned"] == value["id"]
+        assert log.text("stdout") == f"{number}\n"
+        assert log.text("stderr").startswith("127.0.0.1 - - ")
+        assert 0.03 <= outcome.cpu < 5
+        assert outcome.memory_peak > 1 << 20
     failed, _ = sandboxing.call(worker, "fail")
     assert failed.error is not None
     assert failed.error.type == "HTTPError"

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from funcflow.sandboxes.base import Worker
+from funcflow.sandboxes.base import Protection, SandboxError, Worker
 from funcflow.sandboxes.kubernetes.driver import KubernetesSandbox
 from tests import clusters, sandboxing
 from tests.clusters import Installation
 from tests.waiting import until
+from tools.services.kubernetes.cluster import HANDLER
 
 pytestmark = clusters.PATIENT
 METADATA = ["169.254.169.254", 80]
@@ -152,6 +153,86 @@ def test_a_function_with_a_network_reaches_what_is_allowed_and_no_more(
     )
     worker.kill()
     assert "connected" not in found.values(), found
+
+
+def network(sandbox: KubernetesSandbox) -> Protection:
+    (wall,) = [each for each in sandbox.protections() if each.name == "network"]
+    return wall
+
+
+def test_that_policies_hold_is_known_and_written_down(
+    sandbox: KubernetesSandbox, installation: Installation, victim: Any
+) -> None:
+    """By the first worker; who asks later, without a worker of its own, reads it."""
+    sandboxing.call(victim)
+    until(lambda: "stopped" in network(sandbox).detail, what="the answer of a worker")
+    home = ["get", "namespace", installation.name, "-o", "json"]
+
+    def written() -> Any:
+        annotations = json.loads(installation.cluster.kubectl(*home))["metadata"]["annotations"]
+        return annotations.get("funcflow.openstack.org/network-policies")
+
+    until(lambda: written() == "enforced", what="the annotation")
+
+
+@pytest.fixture(scope="module")
+def runtime_class(installation: Installation) -> Iterator[str]:
+    """A RuntimeClass that is not the default."""
+    cluster = installation.cluster
+    if not cluster.is_ours:
+        pytest.skip("what RuntimeClasses the cluster has is not known")
+    manifest = {
+        "apiVersion": "node.k8s.io/v1",
+        "kind": "RuntimeClass",
+        "metadata": {"name": installation.name},
+        "handler": HANDLER,
+    }
+    cluster.kubectl("create", "-f", "-", input=json.dumps(manifest))
+    yield installation.name
+    cluster.kubectl("delete", "runtimeclass", installation.name)
+
+
+@pytest.fixture
+def strict(
+    installation: Installation, runtime_class: str, tmp_path: Path
+) -> Iterator[KubernetesSandbox]:
+    """For code that is not trusted."""
+    options = {"untrusted_class": runtime_class, "pool_max": 0}
+    driver = KubernetesSandbox(installation.configuration(tmp_path, kubernetes=options))
+    yield driver
+    driver.close()
+
+
+def test_code_that_is_not_trusted_runs_in_its_runtime_class(
+    strict: KubernetesSandbox, installation: Installation, folder: Path, runtime_class: str
+) -> None:
+    log = installation.cluster.home / "log" / "other-runtime.log"
+    asked = log.read_text().count(" create ") if log.exists() else 0
+    worker = strict.start(sandboxing.spec(folder, "simple.echo", trusted=False))
+    assert sandboxing.call(worker, 1)[0].value == "1"
+    found = {each["metadata"]["name"]: each["spec"] for each in installation.pods()}
+    assert found[worker.id]["runtimeClassName"] == runtime_class
+    assert log.read_text().count(" create ") > asked
+    worker.kill()
+    assert "stopped" in network(strict).detail
+
+
+def test_code_that_is_not_trusted_is_refused_where_nobody_enforces_policies(
+    strict: KubernetesSandbox, installation: Installation, folder: Path
+) -> None:
+    installation.cluster.pause("policies")  # It hears of no new pod.
+    try:
+        with pytest.raises(SandboxError) as caught:
+            strict.start(sandboxing.spec(folder, "simple.echo", trusted=False))
+        assert caught.value.code == "unprotected"
+        assert "network policies" in caught.value.message
+        assert not network(strict).present
+        with pytest.raises(SandboxError):  # Known by now, so no pod is made for it.
+            strict.start(sandboxing.spec(folder, "simple.echo", trusted=False))
+        assert strict.metrics()["starts_without_pool_total"] == 0
+        strict.start(sandboxing.spec(folder, "simple.echo")).kill()
+    finally:
+        installation.cluster.resume("policies")
 
 
 def test_projects_have_namespaces_of_their_own(installation: Installation, victim: Any) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from funcflow.cmd import up
+from funcflow.sandboxes.kubernetes import warm
 from tests import clusters
 from tests.api.client import Api
 from tests.clusters import Installation
@@ -43,8 +44,9 @@ def make(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -
 
     def one(**kubernetes: Any) -> Api:
         data = tmp_path_factory.mktemp("data")
+        own = {"backoff": 0.01, "cluster_patience": 1.0}
         conf = installation.configuration(
-            data, kubernetes=kubernetes, api={"port": 0}, conductor={"backoff": 0.01}
+            data, kubernetes=kubernetes, api={"port": 0}, conductor=own
         )
         servers.append(up.Server(conf))
         return Api(servers[-1].url)
@@ -167,10 +169,26 @@ def test_a_quota_that_stays_used_up_ends_in_the_dead_letters(
     assert api("GET", f"{path}/log").text.count("exceeded quota") == 5
 
 
+def test_who_waits_for_a_node_with_room_sees_it_and_does_not_wait_for_ever(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm, "_NO_ROOM", 0.5)
+    api = make(node_selector={"no": "where"}, pool_max=0)
+    path = submitted(api, api.function(CODE, timeout=20)["id"])
+    until(
+        lambda: api("GET", path).json["reason"] == "cluster_full",
+        timeout=60,
+        what="why it waits",
+    )
+    until(lambda: "didn't match" in api("GET", f"{path}/log").text, what="the scheduler's words")
+    done = ended(api, path)
+    assert (done["state"], done["reason"]) == ("dead", "cluster_full")
+
+
 def test_an_image_that_cannot_start_ends_in_the_dead_letters(
     make: Make, installation: Installation
 ) -> None:
-    api = make(images={"python3": "registry.local/none:1"}, pool_max=0)
+    api = make(images={"python3": "127.0.0.1:1/none:1"}, pool_max=0)
     path = submitted(api, api.function(CODE, timeout=20)["id"])
     done = ended(api, path)
     assert (done["state"], done["reason"]) == ("dead", "start_failed")

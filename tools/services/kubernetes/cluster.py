@@ -33,6 +33,8 @@ DAEMONS = (
     "policies",
     "dns",
 )
+#: The handler of containerd that a RuntimeClass may name beside the default one.
+HANDLER = "other"
 _NODE = Path(__file__).parent / "node"
 #: What names of images begin with on a node of ours, which has no registry.
 REGISTRY = "registry.local/funcflow"

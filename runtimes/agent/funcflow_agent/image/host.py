@@ -6,13 +6,16 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from ..loop import READ, Loop
+from ..pipes import Pipes
 from ..relay import Listener, relay
 from ..stream import Stream
 from .http import HttpImage
 from .lambda_api import LambdaApi
+from .neighbours import outputs
 
 HOST = "127.0.0.1"
 
@@ -27,14 +30,16 @@ class Image(Protocol):
 
 class ImageHost:
     """``ports``: of the runtime contract and the Lambda API, where the agent listens, and of HTTP,
-    where the image does."""
+    where the image does. ``output``: folder of the pipes it prints to, where there are such."""
 
-    def __init__(self, loop: Loop, ports: tuple[int, int, int]) -> None:
+    def __init__(self, loop: Loop, ports: tuple[int, int, int], output: Path | None = None) -> None:
         self.listener: Listener | None = None
         self._loop = loop
         self._load: dict[str, Any] | None = None
         self._image: Image | None = None
         self._ended = False
+        self._output = output
+        self._pipes: Pipes | None = None
         self._waiting: Stream | None = None
         self._door = socket.create_server((HOST, ports[0]))
         loop.watch(self._door, READ, self._connected)
@@ -45,6 +50,8 @@ class ImageHost:
 
     def load(self, message: Mapping[str, Any]) -> None:
         self._load = {**message, "logs": "frames"}
+        self._pipes = Pipes(self._loop, outputs(self._output), self._print)
+        self._pipes.listen(True)
         self._lambda.begin()
         self._http.begin()
         if self._waiting is not None:
@@ -55,10 +62,12 @@ class ImageHost:
             self._image.invoke(json.loads(body), body)
 
     def listen(self, wanted: bool) -> None:
-        """What the container prints is in the pod's log."""
+        if self._pipes is not None:
+            self._pipes.listen(wanted)
 
     def flush(self) -> None:
-        """See ``listen``."""
+        if self._pipes is not None:
+            self._pipes.flush()
 
     def leaked(self) -> bool:
         """What the container leaves behind is its own: it is one function's."""
@@ -80,6 +89,7 @@ class ImageHost:
     def answer(self, message: dict[str, Any]) -> None:
         """A result of the image."""
         assert self.listener is not None
+        self.flush()  # what it printed comes before what it says
         wrong = None if self._ended else relay(self.listener, message)
         if wrong is not None:
             self._end({"reason": "exit", "broke": wrong})
@@ -88,10 +98,17 @@ class ImageHost:
         """The container closed its end, or died."""
         self._end({"reason": "exit", "closed": True})
 
+    def _print(self, stream: str, data: bytes) -> None:
+        if self.listener is not None:
+            self.listener.output(stream, data)
+
     def _end(self, report: dict[str, Any]) -> None:
         if self._ended:
             return
         self._ended = True
+        if self._pipes is not None:
+            self._pipes.flush()
+            self._pipes.close()
         self._loop.forget(self._door)
         self._door.close()
         if self._waiting is not None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+from typing import Any
 
 import pytest
 
-from funcflow.cli import main
+from funcflow.cli import faults, main
+from funcflow.cli.commands import functions
 from tests.unit.cli.double import Double
 
 FUNCTION = {"id": "0199a0c4-7a52-7cc1-9d3f-5b1c1f0e9a11", "name": "hello", "code": {}}
@@ -36,3 +39,26 @@ def test_what_is_no_identity(
         main.main(words)
     assert "is not owner:ROLE, caller:ROLE or none" in capsys.readouterr().err
     assert double.seen == []
+
+
+def given(**values: Any) -> argparse.Namespace:
+    empty = dict.fromkeys((*functions._FIELDS, "runtime", "image", "command"))
+    return argparse.Namespace(**{**empty, **values})
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (None, None),
+        ("app", ["app"]),
+        ("sh -c 'exec app \"$MODE\"'", ["sh", "-c", 'exec app "$MODE"']),
+    ],
+)
+def test_the_command_is_split_as_a_shell_does(command: str | None, words: list[str] | None) -> None:
+    code = functions._of_image(given(image="own:1", command=command))["code"]
+    assert code == {"source": "image", "image": "own:1"} | ({"command": words} if words else {})
+
+
+def test_a_command_needs_an_image() -> None:
+    with pytest.raises(faults.ClientError, match="image"):
+        functions._given(given(command="app"))

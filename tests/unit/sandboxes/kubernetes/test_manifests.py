@@ -143,6 +143,9 @@ def test_an_image_function_has_an_agent_beside_it() -> None:
     agent, function = spec.pop("containers")
     assert agent == CONTAINER | {
         "image": "funcflow/agent:1",
+        "args": ["--sidecar", "--shared-processes"],
+        # Not the function's user: it cannot touch the agent.
+        "securityContext": CONTAINER["securityContext"] | {"runAsUser": 65533, "runAsGroup": 65532},
         "resources": {
             "requests": {"cpu": "10m", "memory": "41943040", "ephemeral-storage": "16777216"},
             "limits": {"cpu": "1000m", "memory": "41943040", "ephemeral-storage": "285212672"},
@@ -161,7 +164,23 @@ def test_an_image_function_has_an_agent_beside_it() -> None:
         ],
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
     }
-    assert spec == {key: value for key, value in SPEC.items() if key != "containers"}
+    rest = {key: value for key, value in SPEC.items() if key != "containers"}
+    assert spec == rest | {"shareProcessNamespace": True}
+
+
+def test_what_an_image_prints_goes_to_the_agent_where_its_command_is_known() -> None:
+    kind = dataclasses.replace(KIND, agent="funcflow/agent:1", command=("app", "--fast"))
+    spec = manifests.pod(kind, STYLE, CLAIM)["spec"]
+    agent, function = spec["containers"]
+    assert agent["args"][-1] == "--output=/.funcflow"
+    assert agent["lifecycle"]["postStart"]["exec"]["command"][:3] == ["/bin/busybox", "sh", "-c"]
+    assert agent["volumeMounts"][-1] == {"name": "funcflow", "mountPath": "/.funcflow"}
+    assert function["volumeMounts"][-1] == agent["volumeMounts"][-1] | {"readOnly": True}
+    assert function["command"][:3] == ["/.funcflow/busybox", "sh", "-c"]
+    assert function["command"][-3:] == ["sh", "app", "--fast"]
+    assert spec["volumes"][-1] == {
+        "name": "funcflow", "emptyDir": {"medium": "", "sizeLimit": "4194304"}
+    }  # fmt: skip
 
 
 def test_what_an_operator_may_add() -> None:
@@ -200,7 +219,7 @@ def test_taking_a_pod_out_of_its_pool() -> None:
 def test_kinds_that_differ_have_pools_that_differ() -> None:
     changes: list[dict[str, Any]] = [
         {"image": "other"}, {"memory": 1}, {"cpu": 1}, {"runtime_class": "kata"},
-        {"agent": "a"}, {"environment": (("A", "1"),)}, {},
+        {"agent": "a"}, {"environment": (("A", "1"),)}, {"command": ("a",)}, {},
     ]  # fmt: skip
     pools = {dataclasses.replace(KIND, **change).pool for change in changes}
     assert len(pools) == len(changes)

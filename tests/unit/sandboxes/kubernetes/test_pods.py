@@ -73,7 +73,7 @@ def test_no_room() -> None:
     }  # fmt: skip
     pod = pods.read(manifest(conditions=[condition]))
     assert (pod.trouble_code, pod.trouble) == (
-        "no_capacity",
+        "cluster_full",
         "Unschedulable: 0/1 nodes are available",
     )
 

@@ -24,6 +24,10 @@ def learn(secret):
 
 
 def handler(event, context):
+    print("called")
+    end = time.process_time() + (0.07 if event == 7 else 0)
+    while time.process_time() < end:
+        pass
     if event == "fail":
         raise Refused("no, thank you")
     if event == "nap":

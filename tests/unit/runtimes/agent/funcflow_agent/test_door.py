@@ -21,7 +21,7 @@ def refused(pod: Pod) -> bool:
 def test_what_an_agent_tells_anybody(agent: LocalAgent) -> None:
     with agent.connect(prove=False) as pod:
         assert pod.hello is not None
-        assert set(pod.hello) == {"op", "version", "pod", "nonce", "language", "limits"}
+        assert set(pod.hello) == {"op", "version", "pod", "nonce", "language", "limits", "asks"}
         assert (pod.hello["version"], pod.hello["language"], pod.hello["pod"]) == (
             1,
             "python3",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import http.server
 import json
+import os
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,9 +28,18 @@ API = "/2018-06-01/runtime"
 class Sidecar(LocalAgent):
     def __init__(self, folder: Path) -> None:
         self.contract, self.api, self.web = (process.free_port() for _ in range(3))
-        super().__init__(
-            folder, "--sidecar", "--image-ports", f"{self.contract},{self.api},{self.web}"
-        )
+        self.output = folder / "output"
+        self.output.mkdir()
+        for name in ("stdout", "stderr"):
+            os.mkfifo(self.output / name)
+        ports = f"{self.contract},{self.api},{self.web}"
+        output = f"--output={self.output}"
+        super().__init__(folder, "--sidecar", "--shared-processes", output, "--image-ports", ports)
+
+    def prints(self, text: str, stream: str = "stdout") -> None:
+        """As the container beside it does."""
+        with open(self.output / stream, "w") as pipe:
+            pipe.write(text)
 
 
 @pytest.fixture
@@ -154,6 +165,77 @@ def test_a_web_server_that_hangs_up(sidecar: Sidecar) -> None:
         ended = pod.receive()
         assert ended is not None
         assert (ended["op"], ended["closed"]) == ("ended", True)
+
+
+# -- what it prints and uses ---------------------------------------------------------------
+
+
+def test_what_is_printed_belongs_to_the_run_that_is_open(
+    sidecar: Sidecar, runtime: Runtime
+) -> None:
+    with sidecar.connect() as pod:
+        ask(pod, runtime, None)
+        sidecar.prints("one\n")
+        sidecar.prints("two\n", "stderr")
+        assert runtime.post("/invocation/run/response", 1) == 202
+        assert "value" in (pod.receive() or {})
+        assert (pod.text("run"), pod.text("run", "stderr")) == ("one\n", "two\n")
+        sidecar.prints("in between, ")
+        pod.invoke("next")
+        assert runtime.next()[1] is None
+        sidecar.prints("and then")
+        assert runtime.post("/invocation/next/response", 2) == 202
+        assert "value" in (pod.receive() or {})
+        assert pod.text("next") == "in between, and then"
+
+
+def test_what_is_printed_while_several_run_is_the_first_ones(
+    sidecar: Sidecar, runtime: Runtime
+) -> None:
+    with sidecar.connect() as pod:
+        ask(pod, runtime, None)
+        pod.invoke("second")
+        runtime.next()
+        sidecar.prints("whose?")
+        assert runtime.post("/invocation/run/response", 1) == 202
+        assert (pod.receive() or {})["id"] == "run"
+        sidecar.prints("mine")
+        assert runtime.post("/invocation/second/response", 2) == 202
+        assert (pod.receive() or {})["id"] == "second"
+        assert (pod.text("run"), pod.text("second")) == ("whose?", "mine")
+
+
+def test_what_is_printed_while_it_comes_up_is_the_loads(sidecar: Sidecar, runtime: Runtime) -> None:
+    pipe = os.open(sidecar.output / "stdout", os.O_RDWR)  # as the container has it
+    os.write(pipe, b"starting")
+    with sidecar.connect() as pod:
+        ask(pod, runtime, None)
+        assert pod.text("") == "starting"
+    os.close(pipe)
+
+
+def test_what_is_printed_is_bounded(sidecar: Sidecar, runtime: Runtime) -> None:
+    with sidecar.connect() as pod:
+        ask(pod, runtime, None, log_limit=10)
+        sidecar.prints("x" * 300_000)
+        assert runtime.post("/invocation/run/response", 1) == 202
+        assert "value" in (pod.receive() or {})
+        assert pod.text("run") == "x" * 11
+
+
+def test_what_is_used_is_shared_among_the_runs(sidecar: Sidecar, runtime: Runtime) -> None:
+    with sidecar.connect() as pod:
+        ask(pod, runtime, None)
+        pod.invoke("second")
+        runtime.next()
+        subprocess.run([sys.executable, "-c", "sum(range(6_000_000))"], check=True)
+        usages = []
+        for run in ("run", "second"):
+            assert runtime.post(f"/invocation/{run}/response", 1) == 202
+            usages.append((pod.receive() or {})["usage"])
+        # The second one has half of what both were there for, and then what it used alone.
+        assert 0.05 <= usages[0]["cpu"] <= usages[1]["cpu"]
+        assert usages[0]["memory_peak"] > 1 << 20
 
 
 # -- the Lambda Runtime API --------------------------------------------------------------
