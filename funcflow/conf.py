@@ -14,7 +14,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from funcflow import errors, options_kubernetes
+from funcflow import errors, options_callbacks, options_kubernetes
 
 MIB = 1024 * 1024
 
@@ -298,6 +298,8 @@ GROUPS: dict[str, Any] = {
     "sandbox": SANDBOX,
     "compositions": COMPOSITIONS,
     "kubernetes": options_kubernetes.OPTIONS,
+    "callbacks": options_callbacks.CALLBACKS,
+    "mistral": options_callbacks.MISTRAL,
     "limits": LIMITS,
     "quotas": QUOTAS,
 }

@@ -392,3 +392,5 @@ class RequestContext:
     service_roles: tuple[str, ...] = ()
     request_id: str
     traceparent: str | None = None
+    #: Keystone's, with which the asker came.
+    token: str | None = dataclasses.field(default=None, repr=False)

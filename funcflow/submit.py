@@ -12,7 +12,7 @@ import time
 
 from oslo_config import cfg
 
-from funcflow import control, errors, handover, ids, models, queues, states, targets
+from funcflow import callbacks, control, errors, handover, ids, models, queues, states, targets
 from funcflow.db import executions, rates
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
@@ -40,6 +40,8 @@ class Call:
     idempotency_key: str | None = None
     #: Seconds a synchronous caller waits; None: the configured time.
     wait: float | None = None
+    #: Who is to be told of the end of an asynchronous one.
+    callback: callbacks.Wanted | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ class Submitter:
             raise errors.Unavailable("the jobboard cannot be reached", retry_after=2.0)
         self._queues.check(execution.project_id)
         room = self._board.depth(execution.shard) < self._conf.jobboard.window // 2
-        inserted = self._database.write(executions.Insert(execution, room))
+        inserted = self._database.write(executions.Insert(execution, room, call.callback))
         if not inserted.created:
             return self._again(execution, inserted.execution, call)
         if room:

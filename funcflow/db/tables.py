@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from funcflow.db.columns import flag, key_number, metadata, number, text, when, where
 
 #: The newest migration; ``Database.check_schema`` compares it with the database's own.
-REVISION = "0006"
+REVISION = "0010"
 
 runtimes = sa.Table(
     "runtimes",
@@ -165,6 +165,8 @@ executions = sa.Table(
     # The end of what a composition asked for is told to its execution.
     sa.Column("parent_id", sa.Text),
     sa.Column("parent_command", sa.BigInteger),
+    # Somebody is to be called back at its end.
+    flag("callback", False),
     where(
         "uq_executions_idempotency_key",
         "idempotency_key IS NOT NULL",

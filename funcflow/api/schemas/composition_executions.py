@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from funcflow import models, states
-from funcflow.api import fields
+from funcflow.api import callbacks, fields
 from funcflow.api.schemas import common
 from funcflow.compositions.events import timestamp
 
@@ -89,6 +89,7 @@ CREATE = fields.Body(
         "sync": fields.boolean(description="Wait for the outcome. Default: false."),
         "version": {**common.VERSION, "description": "0: latest."},
         "alias": common.REFERENCE,
+        "callback": callbacks.SCHEMA,
     },
     limit=MAX_BODY,
 )

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from funcflow import models, states
-from funcflow.api import fields
+from funcflow.api import callbacks, fields
 from funcflow.api.schemas import common
 
 #: Longer bodies are refused before they are read whole; the input has its own, lower limit.
@@ -82,6 +82,7 @@ CREATE = fields.Body(
             "JSON value is the input itself."
         },
         "description": common.DESCRIPTION,
+        "callback": callbacks.SCHEMA,
     },
     limit=MAX_BODY,
 )

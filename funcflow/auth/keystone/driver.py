@@ -72,7 +72,10 @@ class KeystoneAuth:
             if not restricted:
                 self._keep(key, self._middleware.fresh_until(token, service_token), context)
         return dataclasses.replace(
-            context, request_id=request_id, traceparent=environ.get("HTTP_TRACEPARENT")
+            context,
+            request_id=request_id,
+            traceparent=environ.get("HTTP_TRACEPARENT"),
+            token=token,
         )
 
     def _ask(
