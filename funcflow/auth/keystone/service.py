@@ -5,12 +5,16 @@ Used by conductors, to vouch for tokens of others that they pass on.
 
 from __future__ import annotations
 
-from keystoneauth1 import exceptions, loading
+from keystoneauth1 import exceptions, loading, session
+from keystonemiddleware import opts
 from oslo_config import cfg
 
 from funcflow import errors
 from funcflow.auth.keystone.middleware import GROUP
 from funcflow.auth.keystone.tokens import unavailable
+
+#: Seconds to wait for Keystone, unless configured.
+_PATIENCE = 5
 
 
 class ServiceTokens:
@@ -19,14 +23,20 @@ class ServiceTokens:
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         """:raises funcflow.errors.ConfigError: the section is incomplete"""
         try:
-            loading.register_auth_conf_options(conf, GROUP)
-            loading.register_session_conf_options(conf, GROUP)
+            for group, options in opts.list_auth_token_opts():
+                conf.register_opts(options, group=group)
             login = loading.load_auth_from_conf_options(conf, GROUP)
-            self._session = loading.load_session_from_conf_options(conf, GROUP, auth=login)
         except (exceptions.ClientException, cfg.Error) as exc:
             raise errors.ConfigError(
                 f"[{GROUP}] is wrong: {exc}", hint="See the operator guide on Keystone."
             ) from exc
+        section = conf[GROUP]
+        self._session = session.Session(
+            login,
+            verify=not section.insecure and (section.cafile or True),
+            cert=section.certfile and (section.certfile, section.keyfile),
+            timeout=section.http_connect_timeout or _PATIENCE,
+        )
 
     def get(self) -> str:
         """A token that is good now.

@@ -1,0 +1,159 @@
+"""An action of Mistral is completed once, whatever dies between the function's end and that."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from funcflow import conf as config
+from funcflow import seals
+from funcflow.callbacks import PURPOSE, Callback, End, Kind, Stage
+from funcflow.conductor import mistral
+from tests import load
+from tests.integration.mistral import test_actions
+from tests.integration.mistral.stage import Stage as Scene
+from tests.waiting import until
+
+
+@pytest.fixture
+def scene(stage: Scene) -> Scene:
+    return test_actions.prepared(stage)
+
+
+@contextlib.contextmanager
+def frozen(scene: Scene) -> Iterator[None]:
+    """Mistral stands still."""
+    scene.mistral.pause()
+    try:
+        yield
+    finally:
+        scene.mistral.resume()
+
+
+def kept(scene: Scene) -> list[dict[str, Any]]:
+    """The callbacks there are, as rows."""
+    with contextlib.closing(sqlite3.connect(scene.funcflow.database)) as connection:
+        connection.row_factory = sqlite3.Row
+        return [dict(row) for row in connection.execute("SELECT * FROM callbacks")]
+
+
+def begun(scene: Scene, seconds: float) -> tuple[str, str]:
+    """A workflow whose function sleeps for so long, and the function's execution."""
+    workflow = scene.begin("nap", seconds=seconds)
+    return workflow, scene.running("slow")["id"]
+
+
+NAP = """
+version: '2.0'
+nap:
+  input: [seconds]
+  output:
+    said: <% task(call).result.output %>
+  tasks:
+    call:
+      action: funcflow.invoke function=slow
+      input:
+        input: {seconds: <% $.seconds %>}
+"""
+
+
+@pytest.fixture
+def naps(scene: Scene) -> Scene:
+    if not [w for w in scene.ask("GET", "workflows")["workflows"] if w["name"] == "nap"]:
+        scene.define(NAP)
+    return scene
+
+
+def ended_once(scene: Scene, workflow: str) -> None:
+    """The workflow succeeded, its function ran once, and nobody is left to be told."""
+    ended = scene.end(workflow)
+    assert (ended["state"], ended["output"]["said"]) == ("SUCCESS", "slept"), ended
+    (action,) = scene.actions(workflow)
+    assert (action["state"], action["accepted"]) == ("SUCCESS", True)
+    execution = json.loads(action["output"])["result"]["execution_id"]
+    row = scene.api("GET", f"/v1/executions/{execution}").json
+    assert (row["state"], row["attempts"]) == ("succeeded", 1)
+    until(lambda: not kept(scene), 30, "all to be told")
+
+
+def test_kill_9_between_the_functions_end_and_the_callback(naps: Scene) -> None:
+    """The outcome is settled, Mistral does not answer; then everything of ours dies."""
+    workflow, execution = begun(naps, 1.0)
+    with frozen(naps):
+        until(lambda: naps.state(execution) == "succeeded", 30, "the function's end")
+        naps.funcflow.kill()
+        assert [row["stage"] for row in kept(naps)] == ["due"]
+        naps.funcflow.start()
+    ended_once(naps, workflow)
+
+
+def test_mistral_is_away_and_comes_back(naps: Scene) -> None:
+    workflow, execution = begun(naps, 1.0)
+    naps.mistral.kill()
+    until(lambda: naps.state(execution) == "succeeded", 30, "the function's end")
+    until(lambda: kept(naps)[0]["attempts"] > 1, 30, "several attempts")
+    naps.mistral.start()
+    ended_once(naps, workflow)
+
+
+def test_a_completion_whose_answer_was_lost_is_not_made_twice(naps: Scene) -> None:
+    """Somebody completed the action first: Mistral answers 500, which is understood."""
+    workflow, _ = begun(naps, 30.0)
+    (action,) = naps.actions(workflow)
+    conf = config.load([naps.funcflow.file])
+    callback = Callback(
+        execution_id="e",
+        kind=Kind.MISTRAL,
+        target={"action_execution_id": action["id"]},
+        token=seals.seal(naps.token, config.secret(conf), PURPOSE),
+        source="function",
+        project_id=naps.team.project,
+        stage=Stage.DUE,
+        attempts=1,
+        due_at=None,
+        reason=None,
+        created_at=time.time(),
+        ended_at=time.time(),
+    )
+    teller = mistral.Mistral(conf)
+    assert teller.wanted(callback)
+    teller.tell(callback, End(execution_id="e", output='"slept"'))
+    teller.tell(callback, End(execution_id="e", output='"twice"'))
+    assert not teller.wanted(callback)
+    assert naps.end(workflow)["output"]["said"] == "slept"
+    url = f"{naps.mistral.url}/v2/action_executions/{action['id']}"
+    headers = {"X-Auth-Token": naps.token}
+    again = requests.put(url, json={"state": "SUCCESS"}, headers=headers, timeout=30)
+    assert again.status_code == 500, "this is what was understood"
+    until(lambda: not kept(naps), 30, "the execution to be cancelled, and that to be told")
+
+
+def test_a_token_that_was_revoked_is_the_end(naps: Scene) -> None:
+    """Nothing is done in the service's name instead; who asks sees why."""
+    team = naps.team
+    token = team.token("member")
+    mine = Scene(naps.mistral, naps.funcflow, team, token)
+    workflow, execution = begun(mine, 1.0)
+    team.cloud.rest.delete("/auth/tokens", headers={"X-Subject-Token": token})
+    dead = until(lambda: [r for r in kept(naps) if r["stage"] == "dead"], 60, "a dead callback")
+    assert dead[0]["execution_id"] == execution
+    assert "token" in dead[0]["reason"]
+    assert naps.ask("GET", f"executions/{workflow}")["state"] == "RUNNING"
+
+
+def test_no_token_is_in_the_log_or_readable_in_the_database(naps: Scene) -> None:
+    workflow, execution = begun(naps, 1.0)
+    (row,) = [row for row in kept(naps) if row["execution_id"] == execution]
+    assert row["token"]
+    assert naps.token not in row["token"]
+    ended_once_or_dead = naps.end(workflow)
+    assert ended_once_or_dead["state"] == "SUCCESS"
+    assert naps.token not in naps.funcflow.log.read_text(errors="replace")
+    assert load.metric(naps.funcflow.url, "funcflow_conductor_callbacks_told_total") > 0
