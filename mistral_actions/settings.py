@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from oslo_config import cfg
 
 GROUP = "funcflow"
@@ -29,7 +31,7 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     return [(GROUP, OPTIONS)]
 
 
-def read() -> cfg.GroupAttr:
+def read() -> Any:
     """The section of the process's configuration, which Mistral has loaded."""
     # NOTE: plug-ins of Mistral have no other way to its configuration than the global one.
     cfg.CONF.register_opts(OPTIONS, group=GROUP)

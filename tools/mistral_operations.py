@@ -59,7 +59,9 @@ def _entry(
     inside = [p["name"] for p in parameters if p["in"] == "path"]
     query = [p["name"] for p in parameters if p["in"] == "query"]
     content = operation.get("requestBody", {}).get("content", {})
-    schema = next((content[kind]["schema"] for kind in _JSON if kind in content), {})
+    schema: dict[str, Any] = next(
+        (content[kind]["schema"] for kind in _JSON if kind in content), {}
+    )
     body = [name for name in schema.get("properties", {}) if name not in inside]
     return {
         "name": operation["operationId"].replace(".", "_").replace("-", "_"),

@@ -11,21 +11,6 @@ from funcflow import conf as config
 from funcflow import errors, models, seals
 from funcflow.callbacks import PURPOSE, Kind, Wanted
 
-_UUID = {"type": "string", "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"}
-SCHEMA = {
-    "type": "object",
-    "title": "Callback",
-    "description": "Who is told, once, how an asynchronous execution ended: an asynchronous "
-    "action of Mistral, and the workflow execution it is of.",
-    "properties": {
-        "kind": {"enum": [str(kind) for kind in Kind]},
-        "action_execution_id": _UUID,
-        "workflow_execution_id": _UUID,
-    },
-    "required": ["kind", "action_execution_id"],
-    "additionalProperties": False,
-}
-
 
 def wanted(
     conf: cfg.ConfigOpts, asker: models.RequestContext, body: Mapping[str, Any], sync: bool
@@ -49,10 +34,15 @@ def wanted(
             code="no_mistral",
             hint="Ask your operator to set [mistral] url.",
         )
-    token = asker.token
     return Wanted(
         kind=Kind(given["kind"]),
         target={name: value for name, value in given.items() if name != "kind"},
         look_after=conf.callbacks.look,
-        token=None if token is None else seals.seal(token, config.secret(conf), PURPOSE),
+        token=sealed(conf, asker),
     )
+
+
+def sealed(conf: cfg.ConfigOpts, asker: models.RequestContext) -> str | None:
+    """The token of who asks, as it is kept."""
+    token = asker.token
+    return None if token is None else seals.seal(token, config.secret(conf), PURPOSE)

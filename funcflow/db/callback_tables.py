@@ -24,5 +24,6 @@ callbacks = sa.Table(
     when("created_at"),
     when("ended_at", nullable=True),
     where("ix_callbacks_due_at", "due_at IS NOT NULL", "due_at"),
+    sa.Index("ix_callbacks_project_id", "project_id", "execution_id"),
     where("ix_callbacks_dead", "stage = 'dead'", "ended_at"),
 )

@@ -193,15 +193,46 @@ def of(connection: sa.Connection, execution_id: str) -> list[Callback]:
     return [_to_callback(row) for row in connection.execute(_OF, {"id": execution_id})]
 
 
+_OWN = "WHERE project_id = :project_id AND execution_id > :marker"
+_LIST = {
+    staged: sa.text(
+        f"{_ALL} {_OWN} {'AND stage = :stage' if staged else ''}"
+        " ORDER BY execution_id, kind LIMIT :limit"
+    )
+    for staged in (False, True)
+}
+
+
+def list_(
+    connection: sa.Connection, project_id: str, stage: str | None, marker: str, limit: int
+) -> list[Callback]:
+    """Those of a project, of executions after the ``marker``; ``stage`` None: any."""
+    asked = {"project_id": project_id, "marker": marker, "limit": limit}
+    if stage is not None:
+        asked["stage"] = stage
+    return [_to_callback(row) for row in connection.execute(_LIST[stage is not None], asked)]
+
+
 _REDRIVE = sa.text(
-    "UPDATE callbacks SET stage = 'due', attempts = 0, due_at = :now, ended_at = :now"
-    " WHERE execution_id = :id AND stage = 'dead'"
+    "UPDATE callbacks SET stage = 'due', attempts = 0, due_at = :now, ended_at = :now,"
+    " token = :token WHERE execution_id = :id AND stage = 'dead'"
 )
 
 
-def redrive(connection: sa.Connection, execution_id: str, now: float) -> bool:
-    """Try the dead ones of an execution again. False: it has none."""
-    return connection.execute(_REDRIVE, {"id": execution_id, "now": now}).rowcount > 0
+def redrive(
+    connection: sa.Connection, execution_id: str, now: float, token: str | None = None
+) -> bool:
+    """Try the dead ones of an execution again, with this (sealed) token. False: it has none."""
+    asked = {"id": execution_id, "now": now, "token": token}
+    return connection.execute(_REDRIVE, asked).rowcount > 0
+
+
+_DELETE = sa.text("DELETE FROM callbacks WHERE execution_id = :id")
+
+
+def delete(connection: sa.Connection, execution_id: str) -> None:
+    """Tell nobody of an execution."""
+    connection.execute(_DELETE, {"id": execution_id})
 
 
 _PURGE = sa.text("DELETE FROM callbacks WHERE stage = 'dead' AND ended_at < :before")

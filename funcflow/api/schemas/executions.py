@@ -10,8 +10,8 @@ import json
 from typing import Any
 
 from funcflow import models, states
-from funcflow.api import callbacks, fields
-from funcflow.api.schemas import common
+from funcflow.api import fields
+from funcflow.api.schemas import callbacks, common
 
 #: Longer bodies are refused before they are read whole; the input has its own, lower limit.
 MAX_BODY = 16 * 1024 * 1024
@@ -82,7 +82,7 @@ CREATE = fields.Body(
             "JSON value is the input itself."
         },
         "description": common.DESCRIPTION,
-        "callback": callbacks.SCHEMA,
+        "callback": callbacks.WANTED,
     },
     limit=MAX_BODY,
 )

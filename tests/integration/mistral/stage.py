@@ -155,7 +155,7 @@ def open_stage(
         actions=wheel(folder),
         settings={
             "pecan": {"auth_enable": "true"},
-            "keystone_authtoken": login(cloud, "mistral"),
+            "keystone_authtoken": {**login(cloud, "mistral"), "token_cache_time": "-1"},
             "funcflow": {"url": functions.url},
             "action_std_http": {"denied_cidrs": ""},
         },

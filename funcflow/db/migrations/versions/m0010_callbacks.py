@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.Double(), nullable=True),
         sa.PrimaryKeyConstraint("execution_id", "kind", name="pk_callbacks"),
     )
+    op.create_index("ix_callbacks_project_id", "callbacks", ["project_id", "execution_id"])
     for name, column, condition in (
         ("ix_callbacks_due_at", "due_at", "due_at IS NOT NULL"),
         ("ix_callbacks_dead", "ended_at", "stage = 'dead'"),
