@@ -13,7 +13,7 @@ from funcflow.api.operations import EMPTY, exposed_child, operation, resource
 from funcflow.api.request import Request
 from funcflow.api.schemas import callbacks as schemas
 from funcflow.api.schemas import common
-from funcflow.callbacks import Callback
+from funcflow.callbacks import Callback, Stage
 from funcflow.db import callbacks
 from funcflow.services import Services
 
@@ -42,9 +42,14 @@ class Callbacks:
     )  # fmt: skip
     def list(self, request: Request) -> webob.Response:
         most = lists.limit(request, self._services.conf)
-        stage, marker = request.query.get("stage"), request.query.get("marker", "")
+        stage, marker = request.query.get("stage"), request.query.get("marker")
+        if stage is not None and stage not in list(Stage):
+            raise errors.BadRequest(
+                f"stage must be one of {', '.join(Stage)}", code="invalid_parameter"
+            )
+        after = "" if marker is None else common.checked_id(marker)
         with self._services.database.read() as connection:
-            page = callbacks.list_(connection, request.asker.project_id, stage, marker, most + 1)
+            page = callbacks.list_(connection, request.asker.project_id, stage, after, most + 1)
         return lists.answer(
             request, self._services.conf, "callbacks", page, schemas.view,
             lambda row: row.execution_id,
