@@ -162,7 +162,7 @@ class Callbacks:
         try:
             self._tellers[callback.kind].tell(callback, self._end(callback))
         except mistral.Never as exc:
-            self._bury(callback, str(exc))
+            self._bury(callback, exc.message)
         except errors.FuncflowError as exc:
             self.failed += 1
             now = time.time()

@@ -6,8 +6,10 @@ attempt of ours whose answer was lost or by somebody else, was told.
 
 Where Mistral asks Keystone, a completion carries the token with which the workflow's action came
 to us: what follows in the workflow runs with what the completion was made with, so the workflow
-goes on as who it was. Beside it goes the token of our own service, with which OpenStack's
-services take tokens that have expired meanwhile, for as long as Keystone is configured to.
+goes on as who it was. When it has expired meanwhile, the token of our own service goes beside it,
+with which OpenStack's services take it for as long as Keystone is configured to. Only then, and
+only after Keystone has said that it is such a token: Mistral lets in whoever has either of the
+two, so that with one that was revoked we would be asking in our own name.
 """
 
 from __future__ import annotations
@@ -35,8 +37,8 @@ _MOST: Final = 4 * 1024 * 1024
 _ANYWHERE = [ipaddress.ip_network(text) for text in ("0.0.0.0/0", "::/0")]
 
 
-class Never(Exception):
-    """Nobody can be told; says why."""
+class Never(errors.Forbidden):
+    """Nobody can be told, however often it is tried."""
 
 
 class Mistral:
@@ -48,7 +50,7 @@ class Mistral:
         self._bounds = egress.Bounds(seconds=conf.callbacks.timeout, bytes=_MOST)
         self._client = egress.Client(addresses.Guard(_ANYWHERE), conf.mistral.ca)
         self._lock = threading.Lock()
-        self._service: service.ServiceTokens | None = None
+        self._service: service.Service | None = None
 
     def tell(self, callback: Callback, end: End) -> None:
         """Complete the action, unless it is completed.
@@ -63,8 +65,6 @@ class Mistral:
         seen = self._ask("GET", path, callback)
         if seen.status == 404 or (seen.status == 200 and _state(seen) in _OVER):
             return
-        if 401 in (answer.status, seen.status):
-            raise Never("Mistral refuses the workflow's token: it expired, or was revoked")
         raise errors.Unavailable(f"Mistral answered {answer.status}: {_said(answer)}")
 
     def wanted(self, callback: Callback) -> bool:
@@ -87,7 +87,24 @@ class Mistral:
     def _ask(self, method: str, path: str, callback: Callback, body: Any = None) -> egress.Response:
         if not self._url:
             raise errors.Unavailable("[mistral] url is not configured here")
-        headers = [("Accept", "application/json"), *self._credentials(callback)]
+        if callback.token is None:
+            return self._send(method, path, body)
+        token = seals.opened(callback.token, config.secret(self._conf), PURPOSE)
+        answer = self._send(method, path, body, ("X-Auth-Token", token))
+        if answer.status != 401:
+            return answer
+        service = self._at_keystone()
+        if service.vouches(token):
+            ours = ("X-Service-Token", service.get())
+            answer = self._send(method, path, body, ("X-Auth-Token", token), ours)
+            if answer.status != 401:
+                return answer
+        raise Never("Mistral refuses the workflow's token: it expired long ago, or was revoked")
+
+    def _send(
+        self, method: str, path: str, body: Any, *credentials: tuple[str, str]
+    ) -> egress.Response:
+        headers = [("Accept", "application/json"), *credentials]
         raw = None
         if body is not None:
             headers.append(("Content-Type", "application/json"))
@@ -95,18 +112,14 @@ class Mistral:
         request = egress.Request(method, self._url + path, tuple(headers), raw)
         return self._client.call(request, self._bounds).run()
 
-    def _credentials(self, callback: Callback) -> list[tuple[str, str]]:
-        """The workflow's own token, vouched for by ours."""
-        if callback.token is None:
-            return []
-        token = seals.opened(callback.token, config.secret(self._conf), PURPOSE)
+    def _at_keystone(self) -> service.Service:
         with self._lock:
             if self._service is None:
                 # Without Keystone its libraries need not be there.
                 from funcflow.auth.keystone import service
 
-                self._service = service.ServiceTokens(self._conf)
-        return [("X-Auth-Token", token), ("X-Service-Token", self._service.get())]
+                self._service = service.Service(self._conf)
+            return self._service
 
 
 def _completion(end: End) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""Tokens of our own service, from the login in ``[keystone_authtoken]``.
+"""Our own service at Keystone, with the login in ``[keystone_authtoken]``.
 
 Used by conductors, to vouch for tokens of others that they pass on.
 """
 
 from __future__ import annotations
 
-from keystoneauth1 import exceptions, loading, session
+from keystoneauth1 import exceptions, loading, plugin, session
 from keystonemiddleware import opts
 from oslo_config import cfg
 
@@ -17,7 +17,7 @@ from funcflow.auth.keystone.tokens import unavailable
 _PATIENCE = 5
 
 
-class ServiceTokens:
+class Service:
     """For any thread."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
@@ -50,3 +50,22 @@ class ServiceTokens:
         if token is None:
             raise unavailable()
         return str(token)
+
+    def vouches(self, token: str) -> bool:
+        """Whether somebody's token is good, or was until a while ago: not revoked, and not older
+        than Keystone lets services go on with.
+
+        :raises funcflow.errors.Unavailable: Keystone does not say
+        """
+        try:
+            self._session.get(
+                "/auth/tokens?allow_expired=true",
+                headers={"X-Subject-Token": token},
+                endpoint_filter={"interface": plugin.AUTH_INTERFACE, "version": (3, 0)},
+                log=False,
+            )
+        except exceptions.NotFound:
+            return False
+        except exceptions.ClientException as exc:
+            raise unavailable() from exc
+        return True
