@@ -8,6 +8,7 @@ are.
 from __future__ import annotations
 
 import http.client
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from tools.services import process
 
 REQUIREMENTS = ("mistral==23.0.0", "mistral-lib==3.6.0", "psycopg2-binary")
 PYTHONS = ("3.11", "3.12", "3.10")
+ACTIONS = Path(__file__).resolve().parents[2] / "mistral_actions"
 
 _SETTINGS = """\
 [DEFAULT]
@@ -63,9 +65,10 @@ class Server(process.Service):
         *,
         actions: Path | None = None,
         settings: Mapping[str, Mapping[str, str]] | None = None,
+        port: int | None = None,
     ) -> None:
         super().__init__(folder)
-        self.port = process.free_port()
+        self.port = port or process.free_port()
         self.python = environments.python("mistral", REQUIREMENTS, PYTHONS)
         self._programs = self.python.parent
         if actions is not None:
@@ -117,6 +120,15 @@ class Server(process.Service):
         said = self.log.read_text(errors="replace")
         ready = all(f"{part} server started" in said for part in ("Executor", "Engine"))
         return answered and ready
+
+
+def wheel(folder: Path) -> Path:
+    """Our actions as a wheel in the folder, built from a copy so that nothing appears here."""
+    source = folder / "source"
+    shutil.copytree(ACTIONS, source, ignore=shutil.ignore_patterns("__pycache__"))
+    pip = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
+    _run(*pip, "--wheel-dir", str(folder), str(source))
+    return next(folder.glob("funcflow_mistral_actions-*.whl"))
 
 
 def _extended(python: Path, folder: Path, wheel: Path) -> Path:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -21,15 +18,6 @@ from tools.services import identities, mistral
 
 ROOT = Path(__file__).resolve().parents[3]
 OVER = {"SUCCESS", "ERROR", "CANCELLED"}
-
-
-def wheel(folder: Path) -> Path:
-    """The actions as a wheel, built in a copy so that nothing appears in the tree."""
-    source = folder / "source"
-    shutil.copytree(ROOT / "mistral_actions", source, ignore=shutil.ignore_patterns("__pycache__"))
-    pip = (sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation")
-    subprocess.run([*pip, "--wheel-dir", str(folder), str(source)], check=True, capture_output=True)
-    return next(folder.glob("funcflow_mistral_actions-*.whl"))
 
 
 def login(cloud: identities.Cloud, name: str) -> dict[str, str]:
@@ -152,7 +140,7 @@ def open_stage(
         folder / "mistral",
         broker,
         database,
-        actions=wheel(folder),
+        actions=mistral.wheel(folder),
         settings={
             "pecan": {"auth_enable": "true"},
             "keystone_authtoken": {**login(cloud, "mistral"), "token_cache_time": "-1"},
