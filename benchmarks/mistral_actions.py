@@ -7,6 +7,7 @@ four clients, of each kind. All call the same function of the same embedded func
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 from collections.abc import Iterator
@@ -18,8 +19,8 @@ from tools.services import mistral, postgres, process, rabbitmq
 TASKS = 10
 CLIENTS = 4
 ACTIONS = {
-    "funcflow.invoke": "action: funcflow.invoke function=echo",
-    "funcflow.invoke_sync": "action: funcflow.invoke_sync function=echo",
+    "funcflow.invoke": "action: funcflow.invoke\n      input: {{function: echo}}",
+    "funcflow.invoke_sync": "action: funcflow.invoke_sync\n      input: {{function: echo}}",
     "std.http": "action: std.http\n      input:\n        url: {url}/v1/executions\n"
     "        method: POST\n        headers: {{Content-Type: application/json}}\n"
     "        body: {{function_id: echo}}",
@@ -62,6 +63,10 @@ def stage() -> Iterator[tuple[mistral_peer.Peer, str, list[int]]]:
         yield mistral_peer.Peer(engine, pids), ours.url, [os.getpid(), ours.pid, *pids]
 
 
+def _once(it: mistral_peer.Peer, name: str, _: int) -> None:
+    it.run(name)
+
+
 def main(count: int = 10) -> list[measure.Figures]:
     """p50 and p99 of a whole workflow; rate and processor time of a task."""
     rows = []
@@ -72,9 +77,8 @@ def main(count: int = 10) -> list[measure.Figures]:
             it.run(name)
             for clients in (1, CLIENTS):
                 with measure.Stopwatch(pids) as watch:
-                    times = measure.closed_loop(
-                        lambda _, name=name: it.run(name), count * clients, clients
-                    )
+                    once = functools.partial(_once, it, name)
+                    times = measure.closed_loop(once, count * clients, clients)
                 title = f"{TASKS} {kind} x{clients}"
                 rows.append(mistral_peer.row(title, TASKS, times, watch))
     return rows

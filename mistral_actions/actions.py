@@ -54,8 +54,6 @@ class _Function(_Funcflow):
         description: str = "",
     ) -> None:
         super().__init__()
-        if (function is None) == (alias is None):
-            raise exceptions.ActionException("give either function or alias")
         self.function = function
         self.input = input
         self.alias = alias
@@ -63,6 +61,9 @@ class _Function(_Funcflow):
         self.description = description
 
     def body(self, sync: bool) -> dict[str, Any]:
+        # Not in ``__init__``: Mistral tells nobody what is raised there.
+        if (self.function is None) == (self.alias is None):
+            raise exceptions.ActionException("give either function or alias, and not both")
         named = {"function_id": self.function, "function_alias": self.alias}
         body: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
         if self.version:

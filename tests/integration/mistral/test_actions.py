@@ -123,6 +123,12 @@ def test_what_funcflow_refuses_is_the_actions_error(stage: Stage) -> None:
         assert error["hint"]
 
 
+def test_a_task_without_a_function_is_told_so(stage: Stage) -> None:
+    ended = prepared(stage).run("invoke", function=None)
+    assert ended["state"] == "ERROR"
+    assert "give either function or alias" in str(ended["output"]["result"])
+
+
 def test_a_composition_is_started_and_waited_for(stage: Stage) -> None:
     api = prepared(stage).api
     states = {
