@@ -38,9 +38,6 @@ class _Funcflow(actions.Action):  # type: ignore[misc]
     def call(self, client: Client, execution: Any) -> Any:
         raise TypeError(f"{type(self).__name__} does nothing")
 
-    def test(self, context: Any) -> None:
-        return None
-
 
 class _Function(_Funcflow):
     """Runs a function."""
@@ -90,16 +87,6 @@ class Invoke(_Function):
     :param description: What the execution is for.
     """
 
-    def __init__(
-        self,
-        function: str | None = None,
-        input: Any = None,
-        alias: str | None = None,
-        version: int = 0,
-        description: str = "",
-    ) -> None:
-        super().__init__(function, input, alias, version, description)
-
     def is_sync(self) -> bool:
         return False
 
@@ -123,16 +110,6 @@ class InvokeSync(_Function):
     :param version: Version of the function; 0 is the latest.
     :param description: What the execution is for.
     """
-
-    def __init__(
-        self,
-        function: str | None = None,
-        input: Any = None,
-        alias: str | None = None,
-        version: int = 0,
-        description: str = "",
-    ) -> None:
-        super().__init__(function, input, alias, version, description)
 
     def call(self, client: Client, execution: Any) -> actions.Result:
         headers = {"Prefer": f"wait={_WAIT}"}

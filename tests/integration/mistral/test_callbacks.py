@@ -14,6 +14,7 @@ import requests
 
 from funcflow import conf as config
 from funcflow import seals
+from funcflow.auth.keystone import service
 from funcflow.callbacks import PURPOSE, Callback, End, Kind, Stage
 from funcflow.conductor import mistral
 from tests import load
@@ -153,6 +154,16 @@ def test_a_token_that_was_revoked_is_the_end(naps: Scene) -> None:
     # Who has a good token of the project lets the workflow go on.
     assert naps.api("POST", f"/v1/callbacks/{execution}/redrive").status == 200
     ended_once(naps, workflow)
+
+
+def test_keystone_vouches_for_good_tokens_alone(stage: Scene) -> None:
+    ours = service.Service(config.load([stage.funcflow.file]))
+    token = stage.team.token("member")
+    assert ours.vouches(token)
+    assert ours.get()
+    stage.team.cloud.rest.delete("/auth/tokens", headers={"X-Subject-Token": token})
+    assert not ours.vouches(token)
+    assert not ours.vouches("no-token")
 
 
 def test_no_token_is_in_the_log_or_readable_in_the_database(naps: Scene) -> None:
