@@ -10,6 +10,16 @@ import pytest
 from tests.integration.mistral.stage import Stage, open_stage
 from tools.services import identities, postgres, rabbitmq
 
+#: Seconds for a test that may be the one that starts everything.
+_TIMEOUT = 600
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        if "stage" in names and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(_TIMEOUT))
+
 
 @pytest.fixture(scope="package")
 def stage(
