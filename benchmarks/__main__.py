@@ -13,10 +13,11 @@ import sys
 import time
 
 from benchmarks import compositions as interpreter
-from benchmarks import compositions_service, direct, embedded, measure, spread
+from benchmarks import compositions_service, direct, embedded, measure, mistral_actions, spread
 from benchmarks.peers import celery_peer, stock_taskflow
+from tools import environments
 
-PARTS = ("calls", "cold", "backlog", "compositions")
+PARTS = ("calls", "cold", "backlog", "compositions", "workflows")
 
 
 def say(text: str) -> None:
@@ -69,6 +70,16 @@ def compositions(_: int) -> None:
     say(interpreter.beside_peers(3.0))
     for text in compositions_service.run():
         say(text)
+
+
+def workflows(count: int) -> None:
+    """Workflows of Mistral whose tasks are functions, by our actions and by its own."""
+    try:
+        rows = mistral_actions.main(max(3, count // 200))
+    except environments.Missing as error:
+        say(f"Mistral is not here: {error}\n")
+    else:
+        say(measure.table("Workflows of Mistral", rows, rows[-2]))
 
 
 def main() -> int:

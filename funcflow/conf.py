@@ -16,6 +16,7 @@ from oslo_config import cfg
 
 from funcflow import (
     errors,
+    options_callbacks,
     options_kubernetes,
     options_limits,
     options_secrets,
@@ -274,6 +275,8 @@ GROUPS: dict[str, Any] = {
     "sandbox": SANDBOX,
     "compositions": COMPOSITIONS,
     "kubernetes": options_kubernetes.OPTIONS,
+    "callbacks": options_callbacks.CALLBACKS,
+    "mistral": options_callbacks.MISTRAL,
     "swift": options_swift.OPTIONS,
     "limits": options_limits.LIMITS,
     "quotas": options_limits.QUOTAS,

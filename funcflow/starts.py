@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from oslo_config import cfg
 
-from funcflow import errors, handover, histories, ids, models, offload, queues, states
+from funcflow import callbacks, errors, handover, histories, ids, models, offload, queues, states
 from funcflow.composition_targets import CompositionTarget, CompositionTargets
 from funcflow.compositions import signals
 from funcflow.compositions.commands import RunTask
@@ -73,6 +73,8 @@ class Start:
     sync: bool = False
     #: Seconds a synchronous caller waits; None: the configured time.
     wait: float | None = None
+    #: Who is to be told of the end of an asynchronous one.
+    callback: callbacks.Wanted | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -279,7 +281,7 @@ class Starter:
             raise errors.Unavailable("the jobboard cannot be reached", retry_after=2.0)
         self._queues.check(made.project_id)
         room = self._board.depth(made.shard) < self._conf.jobboard.window // 2
-        (inserted,) = self._database.write(executions.Insert((made,), room))
+        (inserted,) = self._database.write(executions.Insert((made,), room, start.callback))
         if not inserted.created:
             return self._again(inserted.execution, start)
         if room:

@@ -12,7 +12,18 @@ import time
 
 from oslo_config import cfg
 
-from funcflow import control, errors, handover, identities, ids, models, queues, states, targets
+from funcflow import (
+    callbacks,
+    control,
+    errors,
+    handover,
+    identities,
+    ids,
+    models,
+    queues,
+    states,
+    targets,
+)
 from funcflow.db import executions, rates
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
@@ -42,6 +53,8 @@ class Call:
     wait: float | None = None
     #: The caller lends an identity to a function of another project, if it asks for that.
     lend_identity: bool = False
+    #: Who is to be told of the end of an asynchronous one.
+    callback: callbacks.Wanted | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -170,7 +183,7 @@ class Submitter:
             raise errors.Unavailable("the jobboard cannot be reached", retry_after=2.0)
         self._queues.check(execution.project_id)
         room = self._board.depth(execution.shard) < self._conf.jobboard.window // 2
-        inserted = self._database.write(executions.Insert(execution, room))
+        inserted = self._database.write(executions.Insert(execution, room, call.callback))
         if not inserted.created:
             return self._again(execution, inserted.execution, call)
         if room:

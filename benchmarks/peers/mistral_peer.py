@@ -56,7 +56,8 @@ class Peer:
             if found["state"] == "SUCCESS":
                 return
             if found["state"] != "RUNNING":
-                raise process.ServiceError(f"{workflow}: {found}")
+                whole = self._ask("GET", f"/v2/executions/{begun['id']}")
+                raise process.ServiceError(f"{workflow}: {whole}")
             time.sleep(0.02)
 
     def _ask(self, method: str, path: str, body: str = "", kind: str = "application/json") -> Any:

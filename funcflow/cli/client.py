@@ -39,6 +39,7 @@ class Client:
         self.executions = Executions(
             self, "/v1/executions", "executions", "execution", look_up=False
         )
+        self.callbacks = Collection(self, "/v1/callbacks", "callbacks", "callback", look_up=False)
         self.dead_letters = Collection(
             self, "/v1/dead-letters", "dead_letters", "dead letter", look_up=False
         )

@@ -347,6 +347,18 @@ APPROVAL: Layout = (
     Column("composition_id", detail=True),
 )
 
+CALLBACK: Layout = (
+    Column("execution_id"),
+    Column("of"),
+    Column("kind"),
+    Column("stage"),
+    Column("attempts"),
+    Column("reason"),
+    Column("due_at"),
+    Column("ended_at", detail=True),
+    Column("target", detail=True),
+)
+
 HISTORY: Layout = (
     Column("id"),
     Column("timestamp"),

@@ -21,6 +21,7 @@ from oslo_config import cfg
 
 from funcflow import control, definitions, errors, handover, models, packages, states
 from funcflow.conductor import (
+    callbacks,
     catalog,
     consumer,
     dispatcher,
@@ -72,8 +73,7 @@ class Conductor(board_base.Listener):
         self._stopping = threading.Event()
         self._draining = False
         self._unmask: Callable[[], None] = lambda: None
-        cache_dir = settings.cache_dir(conf)
-        self._packages = packages.Cache(cache_dir, conf.store.cache_size, store)
+        self._packages = packages.Cache(settings.cache_dir(conf), conf.store.cache_size, store)
         self._catalog = catalog.Catalog(database, quotas.load(conf, database))
         self._secrets = secrets.Secrets(conf, database)
         self._trusts = book.load(conf, database)
@@ -125,6 +125,9 @@ class Conductor(board_base.Listener):
         lanes = {"function": self._functions, "composition": self._compositions.keeper.lane}
         self._dispatcher = dispatcher.Dispatcher(board, lanes)
         self._scaler = scaling.Scaler(board, database, self._catalog, self._pools, self.name)
+        self._callbacks = callbacks.Callbacks(
+            conf, database, known.texts, self._runner.cancel, self.nudge
+        )
         self._sweeper = sweeper.Sweeper(
             board, database, self._runner, self._pools, store, times, self._compositions.feeder
         )
@@ -156,6 +159,7 @@ class Conductor(board_base.Listener):
         self._sweeper.start()
         self._returns.start()
         self._scaler.start()
+        self._callbacks.start()
         if not self._sandbox.local:
             threading.Thread(target=self._adopt, name="adopt", daemon=True).start()
 
@@ -190,6 +194,7 @@ class Conductor(board_base.Listener):
         self._stopping.set()
         self._work.stop()
         self._compositions.keeper.stop()
+        self._callbacks.stop()
         self._sandbox.part()
         self._pools.close()
         self._executor.shutdown(wait=True, cancel_futures=True)
@@ -279,6 +284,7 @@ class Conductor(board_base.Listener):
     def _after(self, execution: models.Execution) -> None:
         """A run from the board is over."""
         self._compositions.ended(execution)
+        self._callbacks.wake()
 
     def _take(self, execution: models.Execution) -> None:
         if self._draining or not self._slots.take(execution.project_id):
@@ -374,6 +380,7 @@ class Conductor(board_base.Listener):
             "cold_starts_total": self._pools.cold_starts,
             "fenced_outcomes_total": self._ledger.fenced,
             **self._compositions.metrics(),
+            **self._callbacks.metrics(),
             **self._sandbox.metrics(),
         }
 

@@ -51,6 +51,9 @@ KNOWN = {
     "where the execution is held.",
     "funcflow_conductor_composition_steps_sent_total": "Function tasks of compositions that were "
     "posted as executions of their own.",
+    "funcflow_conductor_callbacks_told_total": "Ends of executions that somebody was told of.",
+    "funcflow_conductor_callbacks_failed_total": "Attempts to tell that failed.",
+    "funcflow_conductor_callbacks_buried_total": "Callbacks that were given up.",
     "funcflow_conductor_workers_started_total": "Workers the sandbox started.",
     "funcflow_conductor_workers_failed_total": "Workers that did not come up.",
     "funcflow_conductor_workers_ended_total": "Workers that ended, for whatever reason.",

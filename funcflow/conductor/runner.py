@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 import random
 import threading
 import time
@@ -54,8 +55,8 @@ class Policy:
     backoff: float
     max_backoff: float
     #: Seconds an execution may wait in all, and with no room in the cluster.
-    max_age: float
-    cluster_patience: float
+    max_age: float = math.inf
+    cluster_patience: float = math.inf
 
     def delay(self, attempts: int) -> float:
         """Seconds before the next attempt: doubling, with jitter against stampedes."""

@@ -11,8 +11,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import ClassVar
 
+from funcflow import callbacks as wanted
 from funcflow import errors, models, states
-from funcflow.db import bulk, group, moves, rows
+from funcflow.db import bulk, callbacks, group, moves, rows
 from funcflow.states import State
 
 _INSERT = bulk.Statement(
@@ -55,11 +56,13 @@ class Insert(group.Op[Inserted]):
 
     ``posted``: a job for it is, or is about to be, on the board. The limit of runs at the same
     time is not looked at: insert executions of limited functions as queued, then ``Start``.
+    ``callback``: who is to be told of its end.
     """
 
     rank: ClassVar[int] = 10
     execution: models.Execution
     posted: bool
+    callback: wanted.Wanted | None = None
 
     def __post_init__(self) -> None:
         if self.execution.state not in states.OPEN:
@@ -83,8 +86,14 @@ class Insert(group.Op[Inserted]):
 
 def _insert(batch: group.Batch, ops: Sequence[Insert], done: dict[str, Inserted]) -> None:
     ops = [op for op in ops if op.execution.id not in done]
-    source = [rows.from_execution(op.execution, op.posted) for op in ops]
+    source = [rows.from_execution(op.execution, op.posted, op.callback is not None) for op in ops]
     made = {row[0] for row in _INSERT.run(batch.cursor, batch.dialect, source)}
+    calls = (
+        (op.execution.id, op.execution.project_id, op.execution.created_at, op.callback)
+        for op in ops
+        if op.callback is not None and op.execution.id in made
+    )
+    callbacks.insert(batch, "function", calls)
     for op in ops:
         execution = op.execution
         if execution.id in made:
@@ -257,7 +266,7 @@ def _without_room(batch: group.Batch, ops: Sequence[Start]) -> dict[str, Full]:
 _REMOVE = bulk.Statement(
     "DELETE FROM executions AS e USING v WHERE e.id = v.id"
     " AND e.state = 'queued' AND e.attempts = 0"
-    " RETURNING e.id, e.project_id, e.function_id, e.function_version",
+    " RETURNING e.id, e.project_id, e.function_id, e.function_version, e.callback",
     id="text",
 )
 
@@ -272,7 +281,9 @@ class Remove(moves.OnExecution[bool]):
     @classmethod
     def apply(cls, batch: group.Batch, ops: Sequence[Remove]) -> list[bool]:
         source = [(op.id,) for op in ops]
-        for _, project_id, function_id, version in _REMOVE.run(batch.cursor, batch.dialect, source):
+        gone = _REMOVE.run(batch.cursor, batch.dialect, source)
+        callbacks.forget(batch, [row[0] for row in gone if row[-1]])
+        for _, project_id, function_id, version, _ in gone:
             batch.counts.executions.undo(project_id, State.QUEUED)
             batch.counts.call(function_id, version, -1)
         kept = moves.look(batch, [op.id for op in ops])

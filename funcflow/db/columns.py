@@ -40,8 +40,9 @@ def key_number(name: str) -> sa.Column[int]:
     return sa.Column(name, sa.BigInteger, primary_key=True, autoincrement=False)
 
 
-def flag(name: str) -> sa.Column[bool]:
-    return sa.Column(name, sa.Boolean, nullable=False)
+def flag(name: str, default: bool | None = None) -> sa.Column[bool]:
+    server_default = None if default is None else sa.text(str(default).upper())
+    return sa.Column(name, sa.Boolean, nullable=False, server_default=server_default)
 
 
 def where(index: str, condition: str, *columns: str, unique: bool = False) -> sa.Index:

@@ -9,8 +9,9 @@ import dataclasses
 from collections.abc import Collection, Sequence
 from typing import ClassVar
 
+from funcflow import callbacks as wanted
 from funcflow import errors, models
-from funcflow.db import bulk, composition_retention, group, lives
+from funcflow.db import bulk, callbacks, composition_retention, group, lives
 from funcflow.db import composition_rows as rows
 from funcflow.states import CompositionState as State
 
@@ -42,12 +43,14 @@ class Insert(group.Op[tuple[Inserted, ...]]):
     """New executions, queued, or (claimed already) running their first attempt.
 
     One whose id is there already was made by this very operation. ``posted``: jobs for them
-    are, or are about to be, on the board. One answer each, in order.
+    are, or are about to be, on the board. ``callback``: who is to be told of each end. One answer
+    each, in order.
     """
 
     rank: ClassVar[int] = 110
     executions: tuple[models.CompositionExecution, ...]
     posted: bool
+    callback: wanted.Wanted | None = None
 
     def __post_init__(self) -> None:
         for execution in self.executions:
@@ -60,10 +63,10 @@ class Insert(group.Op[tuple[Inserted, ...]]):
 
     @classmethod
     def apply(cls, batch: group.Batch, ops: Sequence[Insert]) -> list[tuple[Inserted, ...]]:
-        wanted = {each.id: (each, op.posted) for op in ops for each in op.executions}
+        new = {each.id: (each, op) for op in ops for each in op.executions}
         done: dict[str, Inserted] = {}
         for _ in range(_TRIES):
-            left = [each for each in wanted.values() if each[0].id not in done]
+            left = [each for each in new.values() if each[0].id not in done]
             if not left:
                 return [tuple(done[each.id] for each in op.executions) for op in ops]
             _insert(batch, left, done)
@@ -73,11 +76,17 @@ class Insert(group.Op[tuple[Inserted, ...]]):
 
 def _insert(
     batch: group.Batch,
-    new: Sequence[tuple[models.CompositionExecution, bool]],
+    new: Sequence[tuple[models.CompositionExecution, Insert]],
     done: dict[str, Inserted],
 ) -> None:
-    source = [rows.from_execution(execution, posted) for execution, posted in new]
+    source = [rows.from_execution(each, op.posted, op.callback is not None) for each, op in new]
     made = {row[0] for row in _INSERT.run(batch.cursor, batch.dialect, source)}
+    calls = (
+        (each.id, each.project_id, each.created_at, op.callback)
+        for each, op in new
+        if op.callback is not None and each.id in made
+    )
+    callbacks.insert(batch, "composition", calls)
     for execution, _ in new:
         if execution.id in made:
             done[execution.id] = Inserted(execution, created=True)
@@ -240,7 +249,8 @@ class Start(rows.OnComposition[models.CompositionExecution | None]):
 _REMOVE = bulk.Statement(
     "DELETE FROM composition_executions AS e USING v WHERE e.id = v.id"
     " AND e.state = 'queued' AND e.epoch = 0"
-    " RETURNING e.id, e.project_id, e.composition_id, e.composition_version, e.map_state",
+    " RETURNING e.id, e.project_id, e.composition_id, e.composition_version, e.map_state,"
+    " e.callback",
     id="text",
 )
 
@@ -256,7 +266,8 @@ class Remove(rows.OnComposition[bool]):
     def apply(cls, batch: group.Batch, ops: Sequence[Remove]) -> list[bool]:
         rows.hold(batch)
         gone = _REMOVE.run(batch.cursor, batch.dialect, [(op.id,) for op in ops])
-        for _, project_id, composition_id, version, map_state in gone:
+        callbacks.forget(batch, [row[0] for row in gone if row[-1]])
+        for _, project_id, composition_id, version, map_state, _ in gone:
             batch.counts.compositions.undo(project_id, State.QUEUED)
             if map_state is None:
                 batch.counts.call(composition_id, version, -1)

@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 _t = composition_tables.composition_executions.c
 #: Every column that a model has, in the order of the table.
-COLUMNS = tuple(column.name for column in _t if column.name != "posted")
+COLUMNS = tuple(c.name for c in _t if c.name not in ("posted", "callback"))
 _KINDS = {"TEXT": "text", "BIGINT": "int", "DOUBLE": "real", "BOOLEAN": "bool"}
 #: For :class:`funcflow.db.bulk.Statement`.
 KINDS = {column.name: _KINDS[str(column.type)] for column in _t}
@@ -22,7 +22,9 @@ _FLAG = COLUMNS.index("paused")
 _STATE = COLUMNS.index("state")
 
 
-def from_execution(execution: models.CompositionExecution, posted: bool) -> bulk.Row:
+def from_execution(
+    execution: models.CompositionExecution, posted: bool, callback: bool = False
+) -> bulk.Row:
     """All columns, in order."""
     e = execution
     values: dict[str, Any] = {name: getattr(e, name) for name in COLUMNS}
@@ -30,7 +32,7 @@ def from_execution(execution: models.CompositionExecution, posted: bool) -> bulk
     values["updated_at"] = e.created_at if e.updated_at is None else e.updated_at
     if e.wake_at is None and e.state is states.CompositionState.QUEUED:
         values["wake_at"] = e.created_at
-    return (*values.values(), posted)
+    return (*values.values(), posted, callback)
 
 
 def to_execution(row: Sequence[Any]) -> models.CompositionExecution:

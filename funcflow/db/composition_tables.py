@@ -125,6 +125,8 @@ composition_executions = sa.Table(
     when("finished_at", nullable=True),
     when("updated_at"),
     flag("posted"),
+    # Somebody is to be called back at its end.
+    flag("callback", False),
     sa.UniqueConstraint("composition_id", "name"),
     # Lists show no children of Maps, which may be thousands for each that is shown.
     where("ix_composition_executions_project_id", "map_run IS NULL", "project_id", "id"),

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-from funcflow.db import bulk, group, tallies
+from funcflow.db import bulk, callbacks, group, tallies
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -85,7 +85,7 @@ class Move(Generic[M]):
                 raise ValueError(f"an execution cannot go from {before} to {target}")
         state = "v.state" if after is None else f"'{after}'"
         brief = ("id", "project_id", "state", "parent_id", "parent_command", *more.split())
-        returned = life.columns if more == "*" else brief
+        returned = (*(life.columns if more == "*" else brief), "callback")
         self._statement = bulk.Statement(
             f"UPDATE {life.table} AS e SET state = {state}, {change} FROM v"  # noqa: S608
             f" WHERE e.id = v.id AND e.state = '{before}' {guard}"
@@ -101,13 +101,20 @@ class Move(Generic[M]):
     def run(self, batch: group.Batch, source: Sequence[bulk.Row]) -> dict[str, bulk.Row]:
         """The rows that moved, by id. ``source``: the id, then the columns."""
         moved: dict[str, bulk.Row] = {}
+        called: list[str] = []
         tally = self.life.tally(batch.counts)
         for row in self._statement.run(batch.cursor, batch.dialect, source):
-            moved[row[0]] = row
+            moved[row[0]] = row[:-1]
             tally.move(row[1], self.before, row[self._state])
-            if row[self._parent] is not None and row[self._state] in self.life.ended:
+            if row[self._state] not in self.life.ended:
+                continue
+            if row[self._parent] is not None:
                 entry = ended(self.life.kind, row[0], row[self._command])
                 batch.endings.setdefault(row[self._parent], []).append(entry)
+            if row[-1]:
+                called.append(row[0])
+        if called:
+            callbacks.make_due(batch, called)
         return moved
 
 

@@ -10,7 +10,7 @@ from funcflow import models, states
 from funcflow.db import tables
 
 #: Every column that a model has, in the order of the table.
-COLUMNS = tuple(column.name for column in tables.executions.c if column.name != "posted")
+COLUMNS = tuple(c.name for c in tables.executions.c if c.name not in ("posted", "callback"))
 SELECT = ", ".join(COLUMNS)
 RETURNING = ", ".join(f"e.{name}" for name in COLUMNS)
 
@@ -24,7 +24,9 @@ LIGHT = ", ".join(
 )
 
 
-def from_execution(execution: models.Execution, posted: bool) -> tuple[Any, ...]:
+def from_execution(
+    execution: models.Execution, posted: bool, callback: bool = False
+) -> tuple[Any, ...]:
     """All columns, in order."""
     e, usage = execution, execution.usage
     return (
@@ -65,6 +67,7 @@ def from_execution(execution: models.Execution, posted: bool) -> tuple[Any, ...]
         e.parent_id,
         e.parent_command,
         e.trust_id,
+        callback,
     )
 
 

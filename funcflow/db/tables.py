@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from funcflow.db.columns import flag, key_number, metadata, number, text, when, where
 
 #: The newest migration; ``Database.check_schema`` compares it with the database's own.
-REVISION = "0008"
+REVISION = "0010"
 
 runtimes = sa.Table(
     "runtimes",
@@ -173,6 +173,8 @@ executions = sa.Table(
     sa.Column("parent_command", sa.BigInteger),
     # Of the caller's identity, if that is lent to it.
     sa.Column("trust_id", sa.Text),
+    # Somebody is to be called back at its end.
+    flag("callback", False),
     where(
         "uq_executions_idempotency_key",
         "idempotency_key IS NOT NULL",

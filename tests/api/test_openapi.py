@@ -29,6 +29,10 @@ PUT /v1/aliases/{alias_name}
 GET /v1/approvals
 GET /v1/approvals/{token}
 POST /v1/approvals/{token}
+GET /v1/callbacks
+DELETE /v1/callbacks/{execution_id}
+GET /v1/callbacks/{execution_id}
+POST /v1/callbacks/{execution_id}/redrive
 GET /v1/compositions
 POST /v1/compositions
 POST /v1/compositions/test-state

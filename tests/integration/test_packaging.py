@@ -70,11 +70,11 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return prefix
 
 
-def test_three_packages_and_their_data(wheel: Path) -> None:
+def test_two_packages_and_their_data(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     top = {name.split("/")[0] for name in names}
     packages = {name for name in top if not name.startswith("funcflow-")}
-    assert packages == {"funcflow", "taskflow_flows", "mistral_actions"}
+    assert packages == {"funcflow", "taskflow_flows"}
     tracked = run(*GIT, "ls-files", "--", *packages).splitlines()
     assert [name for name in tracked if name.endswith(".py") and name not in names] == []
     assert [name for name in names if "__pycache__" in name] == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import webob
 
 from funcflow import errors, models, starts, states
-from funcflow.api import finding, lists, pictures, reply, values
+from funcflow.api import callbacks, finding, lists, pictures, reply, values
 from funcflow.api.controllers import approvals
 from funcflow.api.controllers.composition_history import History
 from funcflow.api.operations import EMPTY, TEXT, Media, exposed_child, operation, resource
@@ -92,6 +92,7 @@ class Executions:
             name=body.get("name"),
             sync=body.get("sync", False),
             wait=None if wait is None else min(max(0.0, wait), conf.api.sync_wait),
+            callback=callbacks.wanted(conf, request.asker, body, body.get("sync", False)),
         )
         if not start.sync:
             return self._begun(request, self._services.starter.start(request.asker, start), start)

@@ -9,7 +9,7 @@ from typing import Any
 import webob
 
 from funcflow import errors, models, states, submit
-from funcflow.api import follow, lists, reply
+from funcflow.api import callbacks, follow, lists, reply
 from funcflow.api.fields import text
 from funcflow.api.operations import EMPTY, TEXT, Media, exposed_child, operation, resource
 from funcflow.api.request import Request
@@ -53,6 +53,7 @@ class Executions:
 
     def __init__(self, services: Services, slots: Slots) -> None:
         self._services = services
+        self._conf = services.conf
         self._slots = slots
         self._max_input: int = services.conf.api.max_input
         self._max_wait: float = services.conf.api.sync_wait
@@ -117,6 +118,7 @@ class Executions:
             idempotency_key=key,
             wait=self._wait(request),
             lend_identity=body.get("lend_identity", False),
+            callback=callbacks.wanted(self._conf, request.asker, body, body.get("sync", True)),
         )
 
     def _wait(self, request: Request) -> float | None:

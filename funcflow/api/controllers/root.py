@@ -16,6 +16,7 @@ from funcflow.api.controllers import (
     activities,
     aliases,
     approvals,
+    callbacks,
     compositions,
     dead_letters,
     discovery,
@@ -56,6 +57,7 @@ class V1(discovery.Version):
         self.functions = functions.Functions(services)
         self.aliases = aliases.Aliases(services)
         self.executions = executions.Executions(services, slots)
+        self.callbacks = callbacks.Callbacks(services)
         self.quotas = quotas.Quotas(services)
         self.secrets = secrets.Secrets(services)
         self.compositions = compositions.Compositions(services, slots)

@@ -8,7 +8,7 @@ from typing import Any
 
 from funcflow import models, states
 from funcflow.api import fields
-from funcflow.api.schemas import common
+from funcflow.api.schemas import callbacks, common
 from funcflow.compositions.events import timestamp
 
 #: Longer bodies are refused before they are read whole; the input has its own, lower limit.
@@ -89,6 +89,7 @@ CREATE = fields.Body(
         "sync": fields.boolean(description="Wait for the outcome. Default: false."),
         "version": {**common.VERSION, "description": "0: latest."},
         "alias": common.REFERENCE,
+        "callback": callbacks.WANTED,
     },
     limit=MAX_BODY,
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 from funcflow import models, states
 from funcflow.api import fields
-from funcflow.api.schemas import common
+from funcflow.api.schemas import callbacks, common
 
 #: Longer bodies are refused before they are read whole; the input has its own, lower limit.
 MAX_BODY = 16 * 1024 * 1024
@@ -85,6 +85,7 @@ CREATE = fields.Body(
         "lend_identity": fields.boolean(
             description="Let another project's function act as you, if it asks for that."
         ),
+        "callback": callbacks.WANTED,
     },
     limit=MAX_BODY,
 )

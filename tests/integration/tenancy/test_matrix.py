@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from funcflow import callbacks, ids, models
 from funcflow import conf as config
-from funcflow import ids, models
 from funcflow.cmd import up
 from funcflow.db import executions
 from funcflow.db.engine import Database
@@ -106,6 +106,10 @@ CASES = [
     Case("dead_letters.show", READS, "GET", "/v1/dead-letters/{dead}"),
     Case("dead_letters.redrive", WRITES, "POST", "/v1/dead-letters/{dead}/redrive", {}),
     Case("dead_letters.delete", WRITES, "DELETE", "/v1/dead-letters/{dead}"),
+    Case("callbacks.list", READS, "GET", "/v1/callbacks", one=False),
+    Case("callbacks.show", READS, "GET", "/v1/callbacks/{dead}"),
+    Case("callbacks.redrive", WRITES, "POST", "/v1/callbacks/{dead}/redrive", {}),
+    Case("callbacks.delete", WRITES, "DELETE", "/v1/callbacks/{dead}"),
     Case("compositions.list", READS, "GET", "/v1/compositions", one=False),
     Case("compositions.create", WRITES, "POST", "/v1/compositions", {}, one=False),
     Case("compositions.validate", READS, "POST", "/v1/compositions/validate", {}, one=False),
@@ -247,7 +251,8 @@ def _bury(server: up.Server, project: str, function: str) -> str:
         expires_at=now + 3600, input='"canary-in-the-input"',
     )  # fmt: skip
     try:
-        database.write(executions.Insert(row, True))
+        told = callbacks.Wanted(kind=callbacks.Kind.MISTRAL, target={"action_execution_id": row.id})
+        database.write(executions.Insert(row, True, told))
         assert database.write(executions.Bury(id=row.id, reason="poison", now=now))
     finally:
         database.close()
