@@ -3,7 +3,7 @@
 Read by every module of :mod:`funcflow.db`; the migrations build the same (a test holds the
 two together). Times are seconds since the epoch, JSON is text, ids are text. Those of
 compositions are in :mod:`funcflow.db.composition_tables`, those of shares and quotas in
-:mod:`funcflow.db.tenancy_tables`.
+:mod:`funcflow.db.tenancy_tables`, those of triggers in :mod:`funcflow.db.trigger_tables`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from funcflow.db.columns import flag, key_number, metadata, number, text, when, where
 
 #: The newest migration; ``Database.check_schema`` compares it with the database's own.
-REVISION = "0006"
+REVISION = "0009"
 
 runtimes = sa.Table(
     "runtimes",
