@@ -14,7 +14,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from funcflow import errors, options_kubernetes
+from funcflow import errors, options_kubernetes, options_sources
 
 MIB = 1024 * 1024
 
@@ -300,6 +300,8 @@ GROUPS: dict[str, Any] = {
     "kubernetes": options_kubernetes.OPTIONS,
     "limits": LIMITS,
     "quotas": QUOTAS,
+    "notifications": options_sources.NOTIFICATIONS,
+    "openstack": options_sources.OPENSTACK,
 }
 
 

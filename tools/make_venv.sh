@@ -51,7 +51,7 @@ make_venv() {
 
 case $set_name in
     base) what=(-e .) files=(requirements.txt setup.cfg) ;;
-    test) what=(-e '.[keystone,kubernetes,postgresql,zookeeper,gunicorn]' -r test-requirements.txt)
+    test) what=(-e '.[keystone,kubernetes,postgresql,zookeeper,gunicorn,notifications]' -r test-requirements.txt)
           files=(requirements.txt setup.cfg test-requirements.txt) ;;
     *) die "no such set: $set_name" ;;
 esac
