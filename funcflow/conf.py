@@ -14,7 +14,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from funcflow import errors, options_kubernetes, options_sources
+from funcflow import errors, options_events, options_kubernetes, options_sources
 
 MIB = 1024 * 1024
 
@@ -264,6 +264,7 @@ LIMITS = [
     cfg.IntOpt("max_versions", default=10, help="Versions of one function or composition."),
     cfg.IntOpt("max_kept_workers", default=10, min=0, help="Kept warm of one function at most."),
     cfg.IntOpt("max_compositions", default=1000, help="Compositions of one project."),
+    cfg.IntOpt("max_triggers", default=1000, help="Triggers of one project."),
 ]
 
 #: Their names are those of :class:`funcflow.quotas.base.Limits`.
@@ -297,6 +298,7 @@ GROUPS: dict[str, Any] = {
     "conductor": CONDUCTOR,
     "sandbox": SANDBOX,
     "compositions": COMPOSITIONS,
+    "events": options_events.OPTIONS,
     "kubernetes": options_kubernetes.OPTIONS,
     "limits": LIMITS,
     "quotas": QUOTAS,

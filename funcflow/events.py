@@ -231,8 +231,9 @@ def slot_of(trigger_id: str) -> int:
 
 
 #: fired: there is an execution. unmatched: the criteria said no. retrying: the target could not
-#: be started yet. dead: it will not be tried again. refused: the chain was too deep.
-Outcome = Literal["fired", "unmatched", "retrying", "dead", "refused"]
+#: be started yet. dead: it will not be tried again. refused: the chain was too deep. skipped: its
+#: time was missed.
+Outcome = Literal["fired", "unmatched", "retrying", "dead", "refused", "skipped"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from funcflow import approvals, definitions, histories, peers, services, starts, submit
+from funcflow import approvals, definitions, firing, histories, peers, services, starts, submit
 from funcflow import conf as config
 from funcflow.api import app
 from funcflow.cmd import parts
@@ -69,6 +69,8 @@ def _make(conf: cfg.ConfigOpts, host: str | None, made: contextlib.ExitStack) ->
             histories=told,
             approvals=approvals.Approvals(database, starter, conductors),
             texts=known.texts,
+            firer=firing.Firer(conf, database, submitter, starter),
+            drivers=parts.drivers(conf),
         )
     )
 

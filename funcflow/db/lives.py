@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-from funcflow.db import bulk, group, tallies
+from funcflow.db import bulk, destinations, group, tallies
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -105,7 +105,12 @@ class Move(Generic[M]):
         for row in self._statement.run(batch.cursor, batch.dialect, source):
             moved[row[0]] = row
             tally.move(row[1], self.before, row[self._state])
-            if row[self._parent] is not None and row[self._state] in self.life.ended:
+            if row[self._state] not in self.life.ended:
+                continue
+            if row[self._parent] is None:
+                end = destinations.Ended(self.life.kind, row[0], row[1], row[self._state])
+                batch.ended.append(end)
+            else:
                 entry = ended(self.life.kind, row[0], row[self._command])
                 batch.endings.setdefault(row[self._parent], []).append(entry)
         return moved

@@ -55,11 +55,15 @@ def due(
     return [triggers.to_trigger(row) for row in connection.execute(query)]
 
 
-def next_due(connection: sa.Connection, trigger_id: str) -> float | None:
-    """When it is to be looked at again; None: never."""
-    found = sa.select(_c.c.next_at).where(_c.c.trigger_id == trigger_id)
-    at: float | None = connection.execute(found).scalar()
-    return at
+def places(
+    connection: sa.Connection, trigger_ids: Collection[str]
+) -> dict[str, tuple[Any, float | None]]:
+    """The cursors of triggers, and when they are to be looked at again (None: never), by id."""
+    query = sa.select(_c.c.trigger_id, _c.c.cursor, _c.c.next_at)
+    return {
+        row.trigger_id: (None if row.cursor is None else json.loads(row.cursor), row.next_at)
+        for row in connection.execute(query.where(_c.c.trigger_id.in_(trigger_ids)))
+    }
 
 
 def _write(connection: sa.Connection, trigger_id: str, epoch: int, **values: Any) -> bool:

@@ -133,16 +133,21 @@ def delete(connection: sa.Connection, trigger_id: str) -> None:
         raise errors.NotFound(f"there is no trigger {trigger_id}")
 
 
-def enabled(connection: sa.Connection, types: Collection[str]) -> list[Trigger]:
-    """All enabled triggers whose sources are of these types, by id."""
+def enabled(
+    connection: sa.Connection, types: Collection[str], project_id: str | None = None
+) -> list[Trigger]:
+    """All enabled triggers, or those of a project, whose sources are of these types, by id."""
     query = sa.select(_t).where(_t.c.enabled, _t.c.type.in_(types)).order_by(_t.c.id)
+    if project_id is not None:
+        query = query.where(_t.c.project_id == project_id)
     return [to_trigger(row) for row in connection.execute(query)]
 
 
-def with_target(connection: sa.Connection, target_id: str) -> str | None:
-    """The id of a trigger that would run the function or composition; None: there is none."""
-    found = sa.select(_t.c.id).where(_t.c.target_id == target_id).limit(1)
-    return connection.execute(found).scalar()
+def with_target(connection: sa.Connection, target_id: str, project_id: str) -> str | None:
+    """The id of a trigger of the project that would run the function or composition; None: there
+    is none."""
+    mine = sa.and_(_t.c.target_id == target_id, _t.c.project_id == project_id)
+    return connection.execute(sa.select(_t.c.id).where(mine).limit(1)).scalar()
 
 
 def _check_name(connection: sa.Connection, trigger: Trigger) -> None:

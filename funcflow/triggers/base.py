@@ -34,6 +34,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -96,8 +97,10 @@ class Tools:
     conf: cfg.ConfigOpts
     database: Database
     cursor: Cursor
+    #: Write down that an event is not acted upon, and why.
+    skip: Callable[[Event, str], None]
     #: Seconds since the epoch; tests have clocks of their own.
-    clock: Callable[[], float]
+    clock: Callable[[], float] = time.time
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -135,6 +138,7 @@ class Source(Protocol):
         """Let go of everything; nothing is called after it."""
 
 
+@runtime_checkable
 class Pushed(Source, Protocol):
     """Made for each request."""
 
@@ -149,6 +153,7 @@ class Pushed(Source, Protocol):
         """
 
 
+@runtime_checkable
 class Polled(Source, Protocol):
     """Looked at when its time has come; never by two threads at a time."""
 
@@ -157,10 +162,12 @@ class Polled(Source, Protocol):
     def poll(self, deliver: Deliver) -> float | None:
         """Deliver what there is, a bounded number of events, and save the cursor after them.
 
-        :return: when to look again, in seconds since the epoch; None: never
+        :return: when to look again, in seconds since the epoch; None: only when there is a row
+            for it in ``trigger_events``
         """
 
 
+@runtime_checkable
 class Stream(Source, Protocol):
     """Served by a thread of its own."""
 

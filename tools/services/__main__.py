@@ -1,8 +1,8 @@
 """Servers to try things on: ``python -m tools.services up [NAME…]``, ``status``, ``down``.
 
 ``up`` leaves a process behind that owns the servers; ``down`` ends it and them. Names:
-zookeeper, ensemble, postgres, rabbitmq, keystone, swift (with keystone), kubernetes; the first,
-third and fourth by default. ``install`` fetches those that come from PyPI, ahead of time.
+zookeeper, ensemble, postgres, rabbitmq, keystone, swift and zaqar (with keystone), kubernetes;
+the first, third and fourth by default. ``install`` fetches those that come from PyPI, ahead of time.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.services import keystone, kubernetes, postgres, process, rabbitmq, swift, zookeeper
+from tools.services import keystone, kubernetes, postgres, process, rabbitmq, swift, zaqar, zookeeper
 
 STATE = Path("~/.cache/funcflow/services.json").expanduser()
-NAMES = ("zookeeper", "ensemble", "postgres", "rabbitmq", "keystone", "swift", "kubernetes")
+NAMES = ("zookeeper", "ensemble", "postgres", "rabbitmq", "keystone", "swift", "zaqar", "kubernetes")
 DEFAULT = ("zookeeper", "postgres", "rabbitmq")
 
 
@@ -44,7 +44,7 @@ def _start(name: str, folder: Path, stack: contextlib.ExitStack, urls: dict[str,
     """Start one, and those it needs, and note where they are."""
     if name in urls:
         return
-    if name == "swift":
+    if name in ("swift", "zaqar"):
         _start("keystone", folder, stack, urls)
     if name == "kubernetes":
         cluster = kubernetes.Cluster()
@@ -74,6 +74,9 @@ def _make(name: str, folder: Path, urls: Mapping[str, str]) -> tuple[Any, str]:
     if name == "swift":
         store = swift.Server(folder, urls["keystone"])
         return store, store.url
+    if name == "zaqar":
+        queues = zaqar.Server(folder, urls["keystone"])
+        return queues, queues.url
     broker = rabbitmq.Broker(folder)
     return broker, broker.url
 
@@ -148,6 +151,7 @@ def main() -> int:
     if arguments.action == "install":
         keystone.install()
         swift.install()
+        zaqar.install()
         return 0
     if arguments.action == "up":
         return up(names)

@@ -19,12 +19,16 @@ from funcflow.api.controllers import (
     compositions,
     dead_letters,
     discovery,
+    events,
     executions,
     functions,
     health,
+    jobs,
     quotas,
     runtimes,
     task_tokens,
+    triggers,
+    webhooks,
 )
 from funcflow.api.metrics import Metrics
 from funcflow.api.operations import PUBLIC, operation, resource
@@ -58,6 +62,10 @@ class V1(discovery.Version):
         self.quotas = quotas.Quotas(services)
         self.compositions = compositions.Compositions(services, slots)
         self.approvals = approvals.Approvals(services)
+        self.triggers = triggers.Triggers(services)
+        self.events = events.Events(services)
+        self.jobs = jobs.Jobs(services)
+        self.webhooks = webhooks.Webhooks(services)
         self.activities = activities.Activities(services, slots)
         setattr(self, "task-tokens", task_tokens.TaskTokens(services))
         setattr(self, "dead-letters", dead_letters.DeadLetters(services))

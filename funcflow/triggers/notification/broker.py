@@ -65,7 +65,7 @@ class Queue:
 
         :raises Away: it cannot be
         """
-        tls = False
+        tls: Any = False
         if self._conf.tls:
             tls = {"ca_certs": self._conf.tls_ca, "cert_reqs": ssl.CERT_REQUIRED}
         self._connection = kombu.Connection(
