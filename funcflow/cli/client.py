@@ -20,6 +20,7 @@ from funcflow.cli.resources import (
     Functions,
     Resource,
     TaskTokens,
+    Triggers,
 )
 from funcflow.cli.transport import Answer, Transport
 from funcflow.cli.uploads import Form
@@ -51,6 +52,7 @@ class Client:
             "composition execution",
             look_up=False,
         )
+        self.triggers = Triggers(self, "/v1/triggers", "triggers", "trigger", look_up=False)
         self.task_tokens = TaskTokens(self)
 
     def approvals_of(self, execution_id: str | None = None) -> Collection:
