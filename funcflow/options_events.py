@@ -12,7 +12,20 @@ OPTIONS = [
     ),
     cfg.ListOpt(
         "sources",
-        default=["cron", "interval", "once", "webhook", "cloudevent", "execution"],
+        default=[
+            "cron",
+            "interval",
+            "once",
+            "webhook",
+            "cloudevent",
+            "execution",
+            "notification",
+            "zaqar",
+            "zaqar_subscription",
+            "aodh",
+            "swift",
+            "swift",
+        ],
         help="Types of sources that triggers may have.",
     ),
     cfg.IntOpt(

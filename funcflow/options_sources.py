@@ -66,9 +66,4 @@ OPENSTACK = [
     cfg.FloatOpt(
         "call_timeout", default=10.0, min=0.1, help="Seconds that these services may be silent."
     ),
-    cfg.StrOpt(
-        "public_url",
-        help="Where these services reach funcflow's API, as in https://functions.example.org. "
-        "Needed to subscribe to Zaqar queues.",
-    ),
 ]

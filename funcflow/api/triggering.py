@@ -140,10 +140,12 @@ def received(services: Services, request: Request, trigger: Trigger) -> list[Fir
         raise errors.Conflict(
             f"events of a {trigger.source.type} source are not posted",
             code="not_pushed",
-            hint="Only webhook and cloudevent sources take what is posted to them.",
+            hint="Only sources such as webhook and cloudevent take what is posted to them.",
         )
     body = request.read(services.conf.events.max_event * batch(request, services))
-    sent = base.Request(request.verb, headers_of(request), body, time.time())
+    sent = base.Request(
+        request.verb, headers_of(request), body, time.time(), request.query.get("key", "")
+    )
     tools = base.Tools(services.conf, services.database, _NoCursor(), _no_skip)
     source = cast("type[base.Pushed]", driver)(trigger, tools)
     events = source.receive(sent, signing.secret_of(services.conf, trigger))

@@ -112,6 +112,8 @@ class Request:
     body: bytes
     #: When it came.
     at: float
+    #: What the address has after ``?key=``.
+    key: str = ""
 
 
 @runtime_checkable
@@ -123,6 +125,10 @@ class Source(Protocol):
     hidden: ClassVar[frozenset[str]] = frozenset()
     #: Whether each trigger has a secret, shown once.
     signed: ClassVar[bool] = False
+    #: Whether events come to ``/v1/webhooks/{id}/invoke``, from whoever shows to ``receive`` that
+    #: they may; of those that cannot sign, the address has a key, which is the secret.
+    addressed: ClassVar[bool] = False
+    keyed: ClassVar[bool] = False
 
     def __init__(self, trigger: Trigger, tools: Tools) -> None:
         """Connects to nothing yet."""

@@ -1,4 +1,4 @@
-"""Logging in to the cloud's services for a project. The one place of sources that speaks to Keystone.
+"""The cloud's services, on behalf of a project. Of the sources, only this speaks to Keystone.
 
 A source acts in the project of its trigger. Whose token that takes is said by whoever makes the
 login: the service's own user, which then needs a role there, or a trust of the trigger's owner.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import urllib3
 from oslo_config import cfg
 
 from funcflow import errors
+
+if TYPE_CHECKING:
+    import urllib3
 
 GROUP: Final = "openstack"
 #: Gives a token of a project; ``fresh``: not the one it gave before, which was refused.
@@ -133,10 +135,13 @@ class Service:
     def __init__(
         self, project_id: str, tokens: Tokens, where: Callable[[], str], timeout: float
     ) -> None:
+        import urllib3  # Comes with what logs in; nobody else needs it.
+
+        self._away = urllib3.exceptions.HTTPError
         self._project_id = project_id
         self._tokens = tokens
         self._where = where
-        self._pool = urllib3.PoolManager(
+        self._pool: urllib3.PoolManager = urllib3.PoolManager(
             maxsize=4, retries=False, timeout=urllib3.Timeout(connect=timeout, read=timeout)
         )
 
@@ -173,7 +178,7 @@ class Service:
             return self._pool.request(
                 method, self._where() + path, headers=sent, redirect=False, **more
             )
-        except urllib3.exceptions.HTTPError as exc:
+        except self._away as exc:
             raise Away(f"{method} {path.partition('?')[0]}: {type(exc).__name__}") from exc
 
 

@@ -46,6 +46,22 @@ def shown(secret: bytes) -> str:
     return PREFIX + base64.b64encode(secret).decode()
 
 
+def key_of(secret: bytes) -> str:
+    """What the address of a trigger has whose senders cannot sign."""
+    return base64.urlsafe_b64encode(secret).decode().rstrip("=")
+
+
+def verify_key(secret: bytes, key: str) -> None:
+    """
+    :raises BadSignature: it is not the key of this secret
+    """
+    if not hmac.compare_digest(key.encode("utf-8", "replace"), key_of(secret).encode()):
+        raise BadSignature(
+            "the address lacks the trigger's key, or has another one",
+            hint="Use the url that was shown when the trigger was made, or renew its secret.",
+        )
+
+
 def sign(secret: bytes, message_id: str, at: int, body: bytes) -> str:
     """The value of the header ``webhook-signature``."""
     signed = f"{message_id}.{at}.".encode() + body

@@ -27,6 +27,7 @@ class WebhookSource(base.Pushed):
     """``{"signature": "standard"}``"""
 
     signed: ClassVar[bool] = True
+    addressed: ClassVar[bool] = True
 
     def __init__(self, trigger: Trigger, tools: base.Tools) -> None:
         self._trigger = trigger

@@ -230,17 +230,21 @@ class Delivery:
 def view(services: Services, request: Request, trigger: Trigger, **more: Any) -> dict[str, Any]:
     """On the wire, without what is secret."""
     url = None
-    if trigger.source.type == "webhook":
+    driver = services.drivers.get(trigger.source.type)
+    if driver.addressed:
         url = f"{request.host_url}/v1/webhooks/{trigger.id}/invoke"
+        if driver.keyed and "secret" in more:
+            url += f"?key={more['secret']}"
     elif trigger.source.type == "cloudevent":
         url = f"{request.host_url}/v1/triggers/{trigger.id}/events"
-    hidden = services.drivers.get(trigger.source.type).hidden
-    return schemas.view(trigger, hidden, url, **more)
+    return schemas.view(trigger, driver.hidden, url, **more)
 
 
 def secret_of(services: Services, trigger: Trigger) -> str | None:
     """The trigger's secret as its user gets it; None: it has none."""
     driver = services.drivers.get(trigger.source.type)
+    if driver.keyed:
+        return signing.key_of(signing.secret_of(services.conf, trigger))
     if not driver.signed or trigger.source.configuration.get("signature") == "none":
         return None
     return signing.shown(signing.secret_of(services.conf, trigger))

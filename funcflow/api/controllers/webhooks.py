@@ -127,7 +127,7 @@ class Invoke:
 
     @operation(
         index, "POST", "webhooks.invoke", "Set off what is behind a webhook",
-        {202: schemas.INVOKED}, errors=DELIVERY, policy=PUBLIC,
+        {202: schemas.INVOKED}, query={"key": schemas.KEY}, errors=DELIVERY, policy=PUBLIC,
     )  # fmt: skip
     def invoke(self, request: Request) -> webob.Response:
         """The body, JSON, a form, text or bytes, is the event's data. Repeating a signed request
@@ -147,7 +147,7 @@ class Invoke:
                 found = triggers.get(connection, self._id.lower())
             except errors.NotFound:
                 raise missing from None
-        if found.source.type != "webhook":
+        if not self._services.drivers.get(found.source.type).addressed:
             raise missing
         return found
 

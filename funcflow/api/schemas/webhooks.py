@@ -32,6 +32,11 @@ _FIELDS = {
 CREATE = fields.Body(_FIELDS)
 UPDATE = fields.Body(_FIELDS)
 #: The body of an invocation is whatever its sender wants to say.
+KEY = {
+    "type": "string",
+    "maxLength": 200,
+    "description": "The trigger's secret, where senders cannot sign: Aodh, subscriptions of Zaqar.",
+}
 INVOKED = common.shape(
     {
         "execution_id": {

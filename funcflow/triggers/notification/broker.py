@@ -7,13 +7,12 @@ exchanges are, end by itself once nobody serves it, and be acknowledged by the t
 from __future__ import annotations
 
 import contextlib
+import importlib
 import ssl
 import urllib.parse
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import kombu
-import kombu.exceptions
 from oslo_config import cfg
 
 from funcflow import errors
@@ -24,6 +23,19 @@ _CONNECT = 5.0
 _SCHEMES = ("rabbit", "amqp", "kombu+amqp", "pyamqp")
 
 Message = Any
+
+
+def kombu() -> Any:
+    """The library, which not every installation has.
+
+    :raises errors.ConfigError: this one has not
+    """
+    try:
+        return importlib.import_module("kombu")
+    except ImportError as exc:
+        raise errors.ConfigError(
+            "[notifications] needs kombu", hint="pip install 'funcflow[notifications]'"
+        ) from exc
 
 
 class Away(errors.Unavailable):
@@ -58,6 +70,7 @@ class Queue:
         self._exchanges = exchanges
         self._keys = keys
         self._name = name
+        self._kombu = kombu()
         self._connection: Any = None
 
     def open(self, received: Callable[[Message], None]) -> None:
@@ -68,7 +81,7 @@ class Queue:
         tls: Any = False
         if self._conf.tls:
             tls = {"ca_certs": self._conf.tls_ca, "cert_reqs": ssl.CERT_REQUIRED}
-        self._connection = kombu.Connection(
+        self._connection = self._kombu.Connection(
             urls(self._conf.transport_url), heartbeat=HEARTBEAT, connect_timeout=_CONNECT, ssl=tls
         )
         with self._errors():
@@ -80,7 +93,7 @@ class Queue:
                       for key in self._keys]  # fmt: skip
             for queue in queues:
                 queue.bind(channel).declare()
-            consumer = kombu.Consumer(
+            consumer = self._kombu.Consumer(
                 channel,
                 list({queue.name: queue for queue in queues}.values()),
                 on_message=received,
@@ -123,12 +136,11 @@ class Queue:
 
     def _queue(self, exchange: str, key: str) -> Any:
         if self._name is None:
-            durable = self._conf.durable_exchanges
-            return kombu.Queue(key, kombu.Exchange(exchange, "topic", passive=True), key,
-                               durable=durable)  # fmt: skip
+            source = self._kombu.Exchange(exchange, "topic", passive=True)
+            return self._kombu.Queue(key, source, key, durable=self._conf.durable_exchanges)
         arguments = {"x-queue-type": self._conf.queue_type}
-        return kombu.Queue(
-            self._name, kombu.Exchange(exchange, "topic", passive=True), key,
+        return self._kombu.Queue(
+            self._name, self._kombu.Exchange(exchange, "topic", passive=True), key,
             durable=True, expires=self._conf.queue_ttl, queue_arguments=arguments,
         )  # fmt: skip
 
@@ -136,11 +148,11 @@ class Queue:
         """Make an exchange unless it is there: as it is, however that is."""
         try:
             with self._connection.channel() as channel:
-                kombu.Exchange(name, "topic", passive=True, channel=channel).declare()
+                self._kombu.Exchange(name, "topic", passive=True, channel=channel).declare()
         except self._connection.channel_errors:
             durable = self._conf.durable_exchanges
             with self._connection.channel() as channel:
-                kombu.Exchange(name, "topic", durable=durable, channel=channel).declare()
+                self._kombu.Exchange(name, "topic", durable=durable, channel=channel).declare()
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -153,5 +165,5 @@ class Queue:
 def _failures(connection: Any) -> tuple[type[BaseException], ...]:
     return (
         *connection.connection_errors, *connection.channel_errors,
-        kombu.exceptions.KombuError, OSError,
+        kombu().exceptions.KombuError, OSError,
     )  # fmt: skip

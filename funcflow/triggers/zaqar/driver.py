@@ -1,7 +1,6 @@
 """The ``zaqar`` source: messages of a queue, by claim.
 
-Claim, deliver, delete: a message is deleted once its event is durable, and under the claim it was
-delivered under. Whoever dies in between leaves a claim that ends by itself; the next one delivers
+Claim, deliver, delete: a message is deleted once its event is durable. Whoever dies in between leaves a claim that ends by itself; the next one delivers
 the same messages, under the same ids, and what was durable already is not run again.
 ``tests/models/zaqar_model.py`` explores every order of these steps.
 """
@@ -14,7 +13,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from oslo_config import cfg
@@ -94,8 +93,10 @@ class ZaqarSource(base.Stream):
         self._renewed = time.monotonic()
         over = threading.Event()
         patience = Patience(deliver, self._tools.skip, _Either(stop, over))
-        work: Callable[[Message], bool] = lambda message: patience.deliver(self._event(message))
-        futures = {pool.submit(work, message): message for message in claim.messages}
+        futures = {
+            pool.submit(patience.deliver, self._event(message)): message
+            for message in claim.messages
+        }
         try:
             self._settle(claim, futures, over)
         finally:
@@ -117,9 +118,8 @@ class ZaqarSource(base.Stream):
         while waiting and not over.is_set():
             done, waiting = concurrent.futures.wait(waiting, timeout=self._told["ttl"] / 4)
             durable = [futures[each] for each in done if each.result()]
-            if durable and not self._queue.delete_all(claim, durable):
-                for message in durable:
-                    self._queue.delete(claim, message)
+            if durable:
+                self._queue.delete(claim, durable)
             if waiting and not self._kept(claim):
                 LOG.warning("A claim of queue %s ended too soon", self._told["queue"])
                 over.set()

@@ -1,4 +1,4 @@
-"""One queue of Zaqar, over its API v2. Used by :mod:`.driver` and the subscription source."""
+"""One queue of Zaqar, over its API v2. Used by :mod:`.driver`."""
 
 from __future__ import annotations
 
@@ -67,51 +67,11 @@ class Queue:
         """Its messages are free for the next."""
         self._call("DELETE", f"/claims/{claim.id}")
 
-    def delete(self, claim: Claim, message: Message) -> bool:
-        """Whether it is gone; False: it is not of our claim any more, and somebody else's to
-        deliver again and delete."""
-        path = f"/messages/{message.id}?claim_id={claim.id}"
-        return bool(self._call("DELETE", path, accepted=(400, 403)).status == 204)
-
-    def delete_all(self, claim: Claim, messages: Sequence[Message]) -> bool:
-        """Whether they are gone; False: one of them is not of our claim, and nothing was done."""
+    def delete(self, claim: Claim, messages: Sequence[Message]) -> None:
+        """They are dealt with. Zaqar looks at the claim only where it is configured to; then none
+        is deleted when one of them is not of the claim any more, and whoever has it now does it."""
         ids = ",".join(message.id for message in messages)
-        # Zaqar of one release answers 503 where it means 400.
-        path = f"/messages?ids={ids}&claim_ids={claim.id}"
-        return bool(self._call("DELETE", path, accepted=(400, 403, 503)).status == 204)
-
-    def subscribe(self, subscriber: str, ttl: int, options: Mapping[str, Any]) -> str:
-        """The id of a subscription of this queue to that URL, made or found."""
-        body = {"subscriber": subscriber, "ttl": ttl, "options": dict(options)}
-        answer = self._call("POST", "/subscriptions", body, accepted=(409,))
-        if answer.status == 409:
-            return self._subscribed(subscriber)
-        return str(json.loads(answer.data)["subscription_id"])
-
-    def extend(self, subscription: str, ttl: int) -> bool:
-        """Let a subscription live so many seconds from now on; False: it is over."""
-        path = f"/subscriptions/{subscription}"
-        return bool(self._call("PATCH", path, {"ttl": ttl}, accepted=(404,)).status != 404)
-
-    def subscriptions(self) -> list[dict[str, Any]]:
-        """Those there are, as Zaqar shows them."""
-        told = json.loads(self._call("GET", "/subscriptions?limit=20").data)
-        found: list[dict[str, Any]] = told["subscriptions"]
-        return found
-
-    def confirm(self, subscription: str, headers: Mapping[str, str]) -> None:
-        """Say that the subscription is wanted, with the signature that Zaqar sent."""
-        path = f"/subscriptions/{subscription}/confirm"
-        self._call("PUT", path, {"confirmed": True}, headers)
-
-    def unsubscribe(self, subscription: str) -> None:
-        self._call("DELETE", f"/subscriptions/{subscription}")
-
-    def _subscribed(self, subscriber: str) -> str:
-        for each in self.subscriptions():
-            if each["subscriber"] == subscriber:
-                return str(each["id"])
-        raise cloud.Away("Zaqar knows a subscription, and does not show it")
+        self._call("DELETE", f"/messages?ids={ids}&claim_ids={claim.id}")
 
     def _call(
         self,

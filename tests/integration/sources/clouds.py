@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import urllib.parse
+import unittest.mock
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from oslo_config import cfg
 
 from funcflow import conf
 from funcflow.triggers import cloud
-from funcflow.triggers.zaqar.queue import Queue
+from funcflow.triggers.zaqar.queue import Claim, Queue
 from tests.waiting import until
 from tools.services import identities
 
@@ -35,9 +35,7 @@ def configured(clouds: identities.Cloud, **more: Any) -> cfg.ConfigOpts:
     }  # fmt: skip
     from keystoneauth1 import loading
 
-    settings.register_opts(
-        loading.get_auth_plugin_conf_options("password"), group=cloud.GROUP
-    )
+    settings.register_opts(loading.get_auth_plugin_conf_options("password"), group=cloud.GROUP)
     for name, value in told.items():
         settings.set_override(name, value, group=cloud.GROUP)
     return settings
@@ -78,11 +76,29 @@ class Messages(Queue):
         told: dict[str, int] = json.loads(until(asked, what="numbers").data)["messages"]
         return {name: told[name] for name in ("claimed", "free", "total")}
 
-    def end_claims(self) -> None:
-        """End all claims, as time does: their messages are free again."""
-        for each in json.loads(self._call("GET", "/messages?include_claimed=true&echo=true").data)[
-            "messages"
-        ]:
-            query = urllib.parse.parse_qs(urllib.parse.urlsplit(each["href"]).query)
-            for claim_id in query.get("claim_id", []):
-                self._call("DELETE", f"/claims/{claim_id}")
+    def subscribe(self, subscriber: str) -> None:
+        self._call("POST", "/subscriptions", {"subscriber": subscriber, "ttl": 300, "options": {}})
+
+    def confirmed(self) -> bool:
+        """Whether all subscribers want it."""
+        told = json.loads(self._call("GET", "/subscriptions").data)["subscriptions"]
+        return bool(told) and all(each["confirmed"] for each in told)
+
+    def end_claim(self, claim_id: str) -> None:
+        """End a claim, as time does: its messages are free again."""
+        self._call("DELETE", f"/claims/{claim_id}")
+
+
+@contextlib.contextmanager
+def watched_claims(told: Callable[[str], object]) -> Iterator[None]:
+    """Tells the id of each claim that a source of this process makes."""
+    claim = Queue.claim
+
+    def watched(queue: Queue, ttl: int, limit: int) -> Claim | None:
+        made = claim(queue, ttl, limit)
+        if made is not None:
+            told(made.id)
+        return made
+
+    with unittest.mock.patch.object(Queue, "claim", watched):
+        yield
