@@ -52,7 +52,7 @@ def _make(conf: cfg.ConfigOpts, host: str | None, made: contextlib.ExitStack) ->
     starter = starts.Starter(conf, database, board, conductors, known.texts, told)
     made.callback(starter.close)
     fanout = parts.Fanout()
-    fanout.forgetful = [submitter, starter]
+    fanout.forgetful = [database, submitter, starter]
     board.start(fanout, serve=False)
     made.callback(board.stop)
     return app.make_app(

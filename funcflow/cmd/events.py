@@ -65,7 +65,7 @@ def _serve(files: list[str], made: contextlib.ExitStack) -> reactor.Reactor:
     firer = firing.Firer(conf, database, submitter, starter)
     served = reactor.Reactor(conf, database, firer, event_board.make(conf), drivers)
     fanout = parts.Fanout()
-    fanout.forgetful = [submitter, starter, served]
+    fanout.forgetful = [database, submitter, starter, served]
     board.start(fanout, serve=False)
     made.callback(board.stop)
     registry = prometheus_client.CollectorRegistry()

@@ -96,7 +96,7 @@ class Server:
         submitter = submit.Submitter(conf, database, board, self._conductor, self._conductor)
         told = histories.Histories(database, known)
         starter = starts.Starter(conf, database, board, self._conductor, known.texts, told)
-        fanout.forgetful = [submitter, starter]
+        fanout.forgetful = [database, submitter, starter]
         self._closing += [submitter.stop, starter.close]
         address = None
         if conf.jobboard.driver != "embedded":

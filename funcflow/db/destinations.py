@@ -1,7 +1,7 @@
 """Telling triggers that an execution ended, in the very transaction that ends it.
 
-Used by the group commit. Which projects have triggers for that is remembered for a moment, so that
-those who have none pay nothing; a new trigger is told of what ends from then on.
+Used by the group commit. Which projects have triggers for that is remembered until somebody
+announces a change, or for a moment, so that those who have none pay nothing.
 """
 
 from __future__ import annotations
@@ -54,6 +54,11 @@ class Destinations:
         self._lock = threading.Lock()
         self._known_until = 0.0
         self._wishes: Mapping[str, Sequence[_Wish]] = {}
+
+    def forget(self) -> None:
+        """Triggers changed somewhere."""
+        with self._lock:
+            self._known_until = 0.0
 
     def write(self, connection: sa.Connection, ended: Sequence[Ended]) -> None:
         """Keep a row for each trigger that wants to be told."""

@@ -122,6 +122,10 @@ class Database:
                 hint="Run `funcflow db upgrade` with the same configuration.",
             )
 
+    def forget(self) -> None:
+        """Triggers changed somewhere."""
+        self._destinations.forget()
+
     def _tell(self, batch: group.Batch) -> None:
         """Pass on what ended in the batch, to parents and to triggers."""
         if batch.endings:

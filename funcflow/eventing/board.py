@@ -21,7 +21,7 @@ def make(conf: cfg.ConfigOpts) -> board_base.Board:
     """Not started yet."""
     folder: Path = config.sub_dir(conf, None, _FOLDER)
     options = {
-        "path": f"{conf.jobboard.path.rstrip('/')}-{_FOLDER}",
+        "path": f"{conf.jobboard.path.rstrip('/')}/{_FOLDER}",
         "shards": conf.events.partitions,
     }
     apart = _Apart(conf, jobboard=_Apart(conf.jobboard, **options), data_dir=str(folder))
