@@ -7,20 +7,39 @@ import time
 from typing import Any
 
 import pytest
+from oslo_config import cfg
 
 from funcflow import conf, errors, events, plugins
 from funcflow.events import Event, SourceOf, Target, Trigger
-from funcflow.triggers import base
+from funcflow.triggers import base, cloud
 from funcflow.triggers.memory import MemorySource
 from tests.waiting import until
 
 #: A configuration of each type that is right, and some that are not.
 RIGHT: dict[str, dict[str, Any]] = {
     "memory": {"channel": "contract"},
+    "notification": {"exchanges": ["nova"]},
+    "zaqar": {"queue": "orders"},
+    "zaqar_subscription": {"queue": "orders"},
+    "swift": {"container": "uploads"},
+    "aodh": {},
 }
 WRONG: dict[str, list[dict[str, Any]]] = {
     "memory": [{"channel": 1}, {"pipe": "x"}],
+    "notification": [{}, {"exchanges": ["a b"]}, {"exchanges": ["nova"], "topics": ["conductor"]}],
+    "zaqar": [{}, {"queue": "a/b"}, {"queue": "orders", "ttl": 1}],
+    "zaqar_subscription": [{}, {"queue": "orders", "ttl": 60}],
+    "swift": [{}, {"container": "a/b"}, {"container": "a", "changes": ["read"]}],
+    "aodh": [{"states": ["down"]}],
 }
+
+
+def settings() -> cfg.ConfigOpts:
+    """Of an installation that has all that sources need."""
+    made = conf.load(notifications={"transport_url": "rabbit://broker"})
+    cloud.register(made)
+    made.set_override("auth_type", "password", group=cloud.GROUP)
+    return made
 
 
 @pytest.fixture(params=sorted(RIGHT))
@@ -42,8 +61,8 @@ def trigger(type_: str, configuration: dict[str, Any]) -> Trigger:
 def test_what_is_checked_can_be_checked_again(driver: Any) -> None:
     made, name = driver
     assert made.kind in ("pushed", "polled", "stream")
-    checked = made.check(RIGHT[name], conf.load())
-    assert made.check(checked, conf.load()) == checked
+    checked = made.check(RIGHT[name], settings())
+    assert made.check(checked, settings()) == checked
     assert made.hidden <= set(checked) or not made.hidden
 
 
@@ -51,7 +70,7 @@ def test_a_wrong_configuration_is_refused_in_words(driver: Any) -> None:
     made, name = driver
     for configuration in WRONG[name]:
         with pytest.raises(base.BadSource) as caught:
-            made.check(configuration, conf.load())
+            made.check(configuration, settings())
         assert caught.value.hint
 
 
@@ -74,7 +93,7 @@ class Serving:
     """A memory source being served."""
 
     def __init__(self, sink: Sink, channel: str) -> None:
-        checked = MemorySource.check({"channel": channel}, conf.load())
+        checked = MemorySource.check({"channel": channel}, settings())
         self.queue = MemorySource.channel(channel)
         made = MemorySource(trigger("memory", checked), None)  # type: ignore[arg-type]
         self.stop = threading.Event()

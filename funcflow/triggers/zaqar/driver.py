@@ -1,8 +1,9 @@
 """The ``zaqar`` source: messages of a queue, by claim.
 
-Claim, deliver, delete: a message is deleted once its event is durable. Whoever dies in between leaves a claim that ends by itself; the next one delivers
-the same messages, under the same ids, and what was durable already is not run again.
-``tests/models/zaqar_model.py`` explores every order of these steps.
+Claim, deliver, delete: a message is deleted once its event is durable. Whoever dies in between
+leaves a claim that ends by itself; the next one delivers the same messages, under the same ids,
+and what was durable already is not run again. ``tests/models/zaqar_model.py`` explores every
+order of these steps.
 """
 
 from __future__ import annotations
