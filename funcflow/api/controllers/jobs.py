@@ -114,7 +114,7 @@ class Job:
             if found.source.type != "cron":
                 raise errors.BadRequest("a job that runs once has no pattern", code="invalid_field")
             told["pattern"] = body["pattern"]
-        if "function_input" in body:
+        if body.get("function_input") is not None:  # Clients send null for what they leave out.
             told["data"] = values.value(body["function_input"])
         if "next_execution_time" in body:
             at = _ahead("next_execution_time", body["next_execution_time"])
