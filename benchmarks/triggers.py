@@ -164,9 +164,12 @@ def measured(it: Stage, name: str, count: int, rate: float, seconds: float) -> l
     })  # fmt: skip
     if name == "webhook":
         path = f"/v1/webhooks/{trigger['id']}/invoke"
-        send.append(
-            lambda n: [it.call("POST", path, {"sent": time.time()}) for _ in range(n)] and None
-        )
+
+        def post(number: int) -> None:
+            for _ in range(number):
+                it.call("POST", path, {"sent": time.time()})
+
+        send.append(post)
     time.sleep(3)  # Until the source is served.
     done = 0
     with measure.Stopwatch(it.pids) as watch:
@@ -205,22 +208,34 @@ def capacity(it: Stage, name: str, many: int) -> measure.Figures:
         target=events.Target(kind="function", id="f"),
     )  # fmt: skip
     seen: set[str] = set()
+    with counted(driver, trigger, settings, it, seen):
+        time.sleep(2)  # Until there is a queue.
+    send[0](many)
+    with measure.Stopwatch([os.getpid(), *it.pids]) as watch:
+        with counted(driver, trigger, settings, it, seen):
+            while len(seen) < many:
+                time.sleep(0.01)
+    cpu = watch.cpu / many
+    return measure.Figures(name=f"{name}, source alone", rate=many / watch.seconds, cpu=cpu)
+
+
+@contextlib.contextmanager
+def counted(
+    driver: Any, trigger: events.Trigger, settings: Any, it: Stage, seen: set[str]
+) -> Iterator[None]:
+    """The source being served; puts the ids of its events into ``seen``."""
     stop = threading.Event()
     tools = base.Tools(settings, None, None, lambda event, reason: None)  # type: ignore[arg-type]
-    more = {"tokens": it.tokens} if name == "zaqar" else {}
+    more = {"tokens": it.tokens} if trigger.source.type == "zaqar" else {}
     made = driver(trigger, tools, **more)
-    serving = threading.Thread(target=made.serve, args=(lambda e: seen.add(e.id), stop))
+    serving = threading.Thread(target=made.serve, args=(lambda event: seen.add(event.id), stop))
     serving.start()
-    time.sleep(2)
-    with measure.Stopwatch([os.getpid(), *it.pids]) as watch:
-        send[0](many)
-        while len(seen) < many:
-            time.sleep(0.01)
-    stop.set()
-    serving.join()
-    made.close()
-    return measure.Figures(name=f"{name}, source alone", rate=many / watch.seconds,
-                           cpu=watch.cpu / many)  # fmt: skip
+    try:
+        yield
+    finally:
+        stop.set()
+        serving.join()
+        made.close()
 
 
 def wait(it: Stage, function_id: str, number: int) -> list[float]:
@@ -243,13 +258,15 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=200.0, help="events a second")
     parser.add_argument("--seconds", type=float, default=4.0, help="for so long")
     parser.add_argument("--sources", default=",".join(SOURCES), help="comma separated")
+    parser.add_argument("--alone", action="store_true", help="only sources, without functions")
     asked = parser.parse_args()
     rows: list[measure.Figures] = []
     with stage() as it:
         for name in asked.sources.split(","):
             if name != "webhook":
                 rows.append(capacity(it, name, int(asked.rate * asked.seconds)))
-            rows += measured(it, name, asked.count, asked.rate, asked.seconds)
+            if not asked.alone:
+                rows += measured(it, name, asked.count, asked.rate, asked.seconds)
             print(measure.table("From an event to its function", rows), flush=True)
 
 
