@@ -14,7 +14,7 @@ from typing import Any, cast
 from funcflow import errors, ids
 from funcflow.api.announce import announce
 from funcflow.api.request import Request
-from funcflow.db import triggers
+from funcflow.db import trigger_cursors, triggers
 from funcflow.events import Event, Firing, SourceOf, Target, Trigger, slot_of
 from funcflow.firing import TooDeep, compiled
 from funcflow.services import Services
@@ -115,8 +115,10 @@ def change(services: Services, found: Trigger, update: Callable[[Trigger], Trigg
     def write(connection: Any) -> Trigger:
         now = triggers.get(connection, found.id)
         after = check(services, dataclasses.replace(update(now), updated_at=time.time()))
-        start_over = after.source != now.source or (after.enabled and not now.enabled)
-        return triggers.update(connection, after, start_over=start_over)
+        changed = triggers.update(connection, after, start_over=after.source != now.source)
+        if after.enabled and not now.enabled and after.source == now.source:
+            trigger_cursors.resume(connection, after.id, time.time())
+        return changed
 
     changed = services.database.transact(write)
     announce(services, "triggers")

@@ -43,12 +43,15 @@ def due(
     slots: Collection[int],
     now: float,
     limit: int,
+    but: Collection[str] = (),
 ) -> list[Trigger]:
-    """Enabled triggers of these types and slots that are to be looked at, longest due first."""
+    """Enabled triggers of these types and slots that are to be looked at, longest due first,
+    without those of the ids in ``but``."""
     query = (
         sa.select(_t)
         .join(_c, _c.c.trigger_id == _t.c.id)
         .where(_c.c.next_at <= now, _c.c.slot.in_(slots), _t.c.enabled, _t.c.type.in_(types))
+        .where(_t.c.id.not_in(but))
         .order_by(_c.c.next_at, _t.c.id)
         .limit(limit)
     )
@@ -64,6 +67,19 @@ def places(
         row.trigger_id: (None if row.cursor is None else json.loads(row.cursor), row.next_at)
         for row in connection.execute(query.where(_c.c.trigger_id.in_(trigger_ids)))
     }
+
+
+def resume(connection: sa.Connection, trigger_id: str, now: float) -> None:
+    """Leave out what would have been due while the trigger rested."""
+    cursor = load(connection, trigger_id)
+    if isinstance(cursor, dict) and "at" in cursor:
+        cursor["at"] = now
+    text = None if cursor is None else json.dumps(cursor, ensure_ascii=False)
+    connection.execute(
+        sa.update(_c)
+        .where(_c.c.trigger_id == trigger_id)
+        .values(cursor=text, next_at=now, updated_at=now)
+    )
 
 
 def _write(connection: sa.Connection, trigger_id: str, epoch: int, **values: Any) -> bool:

@@ -14,12 +14,15 @@ from funcflow.events import Trigger
 _t = trigger_tables.trigger_events
 
 
-def waiting(connection: sa.Connection, slots: Collection[int], limit: int) -> list[Trigger]:
-    """Enabled triggers of these slots for which something waits."""
+def waiting(
+    connection: sa.Connection, slots: Collection[int], limit: int, but: Collection[str] = ()
+) -> list[Trigger]:
+    """Enabled triggers of these slots for which something waits, without those in ``but``."""
     some = sa.select(_t.c.trigger_id).distinct().scalar_subquery()
     mine = trigger_tables.triggers
     query = sa.select(mine).where(mine.c.id.in_(some), mine.c.enabled, mine.c.slot.in_(slots))
-    return [triggers.to_trigger(row) for row in connection.execute(query.limit(limit))]
+    query = query.where(mine.c.id.not_in(but)).limit(limit)
+    return [triggers.to_trigger(row) for row in connection.execute(query)]
 
 
 def oldest(connection: sa.Connection, trigger_id: str, limit: int) -> list[tuple[str, Any]]:

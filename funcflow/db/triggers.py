@@ -90,8 +90,8 @@ def list_(connection: sa.Connection, query: listing.Query) -> list[Trigger]:
 
 
 def update(connection: sa.Connection, trigger: Trigger, *, start_over: bool) -> Trigger:
-    """Make the row as the trigger is now. ``start_over``: its source is another one, or works
-    otherwise; forget where it was, and look at it at once.
+    """Make the row as the trigger is now. ``start_over``: its source is another one; forget where
+    the old one was, and look at it at once.
 
     :raises errors.NotFound: it is gone
     :raises errors.Conflict: the project has another trigger of that name

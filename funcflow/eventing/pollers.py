@@ -43,12 +43,15 @@ class Pollers:
             return 0
         now = self._parts.clock()
         types = self._drivers.of_kind("polled")
-        with self._parts.database.read() as connection:
-            found = trigger_cursors.due(connection, types, slots, now, _BATCH)
-            found += trigger_events.waiting(connection, slots, _BATCH)
-        started = 0
         with self._lock:
             self._later = {name: at for name, at in self._later.items() if at > now}
+            # Not even asked for, so that they never crowd out the others.
+            but = {*self._busy, *self._later}
+        with self._parts.database.read() as connection:
+            found = trigger_cursors.due(connection, types, slots, now, _BATCH, but)
+            found += trigger_events.waiting(connection, slots, _BATCH, but)
+        started = 0
+        with self._lock:
             for trigger in found:
                 if trigger.id not in self._busy and trigger.id not in self._later:
                     self._busy.add(trigger.id)

@@ -27,6 +27,6 @@ class IntervalSource(schedules.Scheduled):
         every = self._told["seconds"]
         anchor = self._told.get("start_at")
         if anchor is None:
-            anchor = (self._trigger.updated_at or self._trigger.created_at) + every
+            anchor = self._trigger.created_at + every
         first = max(0, math.floor((after - anchor) / every) + 1)
         return (anchor + every * number for number in itertools.count(first))

@@ -35,7 +35,8 @@ def test_a_job_by_a_pattern(api: Api, hello: str) -> None:
     paused = api("PUT", path, {"status": "paused", "name": "other"}).json
     assert (paused["status"], paused["name"]) == ("paused", "other")
     assert paused["next_execution_time"] is None
-    again = api("PUT", path, {"status": "running", "pattern": "0 4 * * *"}).json
+    assert api("PUT", path, {"status": "running"}).json["count"] == 3
+    again = api("PUT", path, {"pattern": "0 4 * * *"}).json
     assert (again["status"], again["pattern"], again["count"]) == ("running", "0 4 * * *", 3)
     assert [j["id"] for j in api("GET", "/v1/jobs").json["jobs"]].count(job["id"]) == 1
     assert api("GET", f"/v1/triggers/{job['id']}").json["origin"] == "jobs"
