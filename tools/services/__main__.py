@@ -2,7 +2,7 @@
 
 ``up`` leaves a process behind that owns the servers; ``down`` ends it and them. Names:
 zookeeper, ensemble, postgres, rabbitmq, keystone, swift and zaqar (with keystone), kubernetes;
-the first, third and fourth by default. ``install`` fetches those that come from PyPI, ahead of time.
+the first, third and fourth by default. ``install`` fetches those from PyPI, ahead of time.
 """
 
 from __future__ import annotations
@@ -19,10 +19,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tools.services import keystone, kubernetes, postgres, process, rabbitmq, swift, zaqar, zookeeper
+from tools.services import (
+    keystone,
+    kubernetes,
+    postgres,
+    process,
+    rabbitmq,
+    swift,
+    zaqar,
+    zookeeper,
+)
 
 STATE = Path("~/.cache/funcflow/services.json").expanduser()
-NAMES = ("zookeeper", "ensemble", "postgres", "rabbitmq", "keystone", "swift", "zaqar", "kubernetes")
+NAMES = (
+    "zookeeper",
+    "ensemble",
+    "postgres",
+    "rabbitmq",
+    "keystone",
+    "swift",
+    "zaqar",
+    "kubernetes",
+)
 DEFAULT = ("zookeeper", "postgres", "rabbitmq")
 
 
