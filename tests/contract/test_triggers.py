@@ -18,6 +18,12 @@ from tests.waiting import until
 #: A configuration of each type that is right, and some that are not.
 RIGHT: dict[str, dict[str, Any]] = {
     "memory": {"channel": "contract"},
+    "cron": {"pattern": "0 3 * * *", "timezone": "Europe/Berlin", "count": 3},
+    "interval": {"seconds": 30, "start_at": "2027-01-01T00:00:00Z", "data": [1]},
+    "once": {"at": "2027-01-01T00:00:00+01:00"},
+    "webhook": {},
+    "cloudevent": {"types": ["com.example.*"]},
+    "execution": {"function_id": "f", "on": "failure"},
     "notification": {"exchanges": ["nova"]},
     "zaqar": {"queue": "orders"},
     "zaqar_subscription": {"queue": "orders"},
@@ -26,6 +32,12 @@ RIGHT: dict[str, dict[str, Any]] = {
 }
 WRONG: dict[str, list[dict[str, Any]]] = {
     "memory": [{"channel": 1}, {"pipe": "x"}],
+    "cron": [{}, {"pattern": "soon"}, {"pattern": "* * * * *", "at": 1}],
+    "interval": [{}, {"seconds": 0}, {"seconds": "30"}],
+    "once": [{}, {"at": "soon"}],
+    "webhook": [{"signature": "wax"}, {"secret": "x"}],
+    "cloudevent": [{"types": "*"}, {"types": []}, {"sources": [""]}, {"x": 1}],
+    "execution": [{"on": "monday"}, {"function_id": "f", "composition_id": "c"}, {"x": 1}],
     "notification": [{}, {"exchanges": ["a b"]}, {"exchanges": ["nova"], "topics": ["conductor"]}],
     "zaqar": [{}, {"queue": "a/b"}, {"queue": "orders", "ttl": 1}],
     "zaqar_subscription": [{}, {"queue": "orders", "ttl": 60}],
@@ -64,6 +76,19 @@ def test_what_is_checked_can_be_checked_again(driver: Any) -> None:
     checked = made.check(RIGHT[name], settings())
     assert made.check(checked, settings()) == checked
     assert made.hidden <= set(checked) or not made.hidden
+
+
+def test_it_is_of_the_kind_it_says(driver: Any) -> None:
+    made, name = driver
+    has = settings()
+    checked = made.check(RIGHT[name], has)
+    tools = base.Tools(has, None, None, lambda event, reason: None)  # type: ignore[arg-type]
+    kinds = {"pushed": base.Pushed, "polled": base.Polled, "stream": base.Stream}
+    opened = made(trigger(name, checked), tools)
+    try:
+        assert [kind for kind, known in kinds.items() if isinstance(opened, known)] == [made.kind]
+    finally:
+        opened.close()
 
 
 def test_a_wrong_configuration_is_refused_in_words(driver: Any) -> None:
