@@ -17,9 +17,11 @@ from oslo_config import cfg
 from funcflow import (
     errors,
     options_callbacks,
+    options_events,
     options_kubernetes,
     options_limits,
     options_secrets,
+    options_sources,
     options_swift,
     options_trusts,
 )
@@ -274,6 +276,7 @@ GROUPS: dict[str, Any] = {
     "conductor": CONDUCTOR,
     "sandbox": SANDBOX,
     "compositions": COMPOSITIONS,
+    "events": options_events.OPTIONS,
     "kubernetes": options_kubernetes.OPTIONS,
     "callbacks": options_callbacks.CALLBACKS,
     "mistral": options_callbacks.MISTRAL,
@@ -282,6 +285,8 @@ GROUPS: dict[str, Any] = {
     "quotas": options_limits.QUOTAS,
     "secrets": options_secrets.OPTIONS,
     "trusts": options_trusts.OPTIONS,
+    "notifications": options_sources.NOTIFICATIONS,
+    "openstack": options_sources.OPENSTACK,
 }
 
 

@@ -8,11 +8,21 @@ from typing import TYPE_CHECKING
 from oslo_config import cfg
 
 if TYPE_CHECKING:
-    from funcflow import approvals, control, definitions, histories, offload, starts, submit
+    from funcflow import (
+        approvals,
+        control,
+        definitions,
+        firing,
+        histories,
+        offload,
+        starts,
+        submit,
+    )
     from funcflow.auth import base as auth_base
     from funcflow.db.engine import Database
     from funcflow.jobboards import base as board_base
     from funcflow.stores import base as store_base
+    from funcflow.triggers import drivers
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,3 +42,5 @@ class Services:
     histories: histories.Histories
     approvals: approvals.Approvals
     texts: offload.Offload
+    firer: firing.Firer
+    drivers: drivers.Drivers

@@ -117,6 +117,12 @@ class Submitter:
             return self._run(execution, call)
         return self._post(execution, call)
 
+    def check(
+        self, context: models.RequestContext, function: str | None, version: int, alias: str | None
+    ) -> str:
+        """The id of the function that a call would run; errors as of :meth:`submit`."""
+        return self._targets.resolve(context, function, version, alias).function_id
+
     def cancel(self, context: models.RequestContext, execution_id: str) -> models.Execution:
         """Settle as cancelled, then stop the run.
 

@@ -21,6 +21,7 @@ from tools.services import identities, kubernetes, postgres, process
 from tools.services import keystone as identity
 from tools.services import rabbitmq as amqp
 from tools.services import swift as object_store
+from tools.services import zaqar as messaging
 from tools.services import zookeeper as zk
 
 #: Seconds for a test that may be the one that builds or starts the cluster.
@@ -190,6 +191,17 @@ def swift_node(service_folder: Path, keystone: identity.Server) -> Iterator[obje
 def barbican(service_folder: Path, keystone: identity.Server) -> Iterator[secret_store.Server]:
     """A Barbican shared by all tests, behind the shared Keystone: use projects of your own."""
     server = secret_store.Server(service_folder / "barbican", keystone.url)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def zaqar(service_folder: Path, keystone: identity.Server) -> Iterator[messaging.Server]:
+    """A Zaqar behind the shared Keystone, shared by all tests: use projects of your own."""
+    server = messaging.Server(service_folder / "zaqar", keystone.url)
     try:
         server.start()
         yield server

@@ -83,8 +83,32 @@ class Conductor(process.Service):
         return self.log.read_text().count("takes hand-overs on") >= self._starts
 
 
+class Events(process.Service):
+    """``funcflow-events``."""
+
+    name = "funcflow-events"
+    death_signal = "TERM"
+
+    def __init__(self, folder: Path, config_file: Path) -> None:
+        super().__init__(folder)
+        self.config = config_file
+        self._starts = 0
+
+    def launch(self) -> None:
+        if not self.pid:
+            self._starts += 1
+        super().launch()
+
+    def command(self) -> Sequence[str]:
+        return [sys.executable, "-m", "funcflow.cmd.events", "--config-file", str(self.config)]
+
+    def answers(self) -> bool:
+        return self.log.read_text().count("serves triggers") >= self._starts
+
+
 class Cluster:
-    """APIs and conductors that share a ZooKeeper, a database and a package store.
+    """APIs, conductors and events processes that share a ZooKeeper, a database and a package
+    store.
 
     ``options``: more settings, {group: {name: value}}.
     """
@@ -97,6 +121,7 @@ class Cluster:
         *,
         apis: int = 1,
         conductors: int = 1,
+        events: int = 0,
         options: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.folder = folder
@@ -113,6 +138,10 @@ class Cluster:
             Conductor(folder / f"conductor{number}", self._write(f"conductor{number}"))
             for number in range(conductors)
         ]
+        self.events = [
+            Events(folder / f"events{number}", self._write(f"events{number}"))
+            for number in range(events)
+        ]
 
     @property
     def url(self) -> str:
@@ -121,7 +150,7 @@ class Cluster:
 
     @property
     def parts(self) -> list[process.Service]:
-        return [*self.conductors, *self.apis]
+        return [*self.conductors, *self.apis, *self.events]
 
     def start(self) -> None:
         """Make the schema, start everything and wait until it answers."""

@@ -21,6 +21,7 @@ if [ "${1:-test}" = test ]; then
     need default-jre-headless has_file /usr/bin/java
     need zookeeper has_file /usr/share/java/zookeeper.jar
     need postgresql has_file '/usr/lib/postgresql/*/bin/postgres'
+    need redis-server has_file /usr/bin/redis-server
     need rabbitmq-server has_file /usr/lib/rabbitmq/bin/rabbitmq-server
     need openssl has openssl
     need util-linux has setpriv

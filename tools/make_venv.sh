@@ -51,7 +51,7 @@ make_venv() {
 
 case $set_name in
     base) what=(-e .) files=(requirements.txt setup.cfg) ;;
-    test) what=(-e '.[barbican,keystone,kubernetes,postgresql,swift,zookeeper,gunicorn]' -r test-requirements.txt)
+    test) what=(-e '.[barbican,keystone,kubernetes,notifications,postgresql,swift,zookeeper,gunicorn]' -r test-requirements.txt)
           files=(requirements.txt setup.cfg test-requirements.txt) ;;
     *) die "no such set: $set_name" ;;
 esac

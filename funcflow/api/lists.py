@@ -129,6 +129,23 @@ DEAD_LETTERS = Listing(
     ),
     times=("created_at", "updated_at", "started_at", "finished_at"),
 )  # fmt: skip
+TRIGGERS = Listing(
+    texts=(
+        "id", "name", "description", "enabled", "type", "target_kind", "target_id",
+        "target_alias", "origin",
+    ),
+    times=("created_at", "updated_at"),
+)  # fmt: skip
+#: Jobs and webhooks.
+VIEWS = Listing(texts=("id", "description", "target_id"), times=("created_at", "updated_at"))
+FIRINGS = Listing(
+    texts=(
+        "id", "event_id", "event_source", "event_type", "outcome", "execution_id", "kind",
+        "reason", "attempts",
+    ),
+    times=("created_at", "updated_at"),
+    projects=False,
+)  # fmt: skip
 COMPOSITIONS = Listing(texts=("id", "name", "description", "type", "latest_version"))
 COMPOSITION_VERSIONS = Listing(texts=("id", "description", "version_number"), projects=False)
 COMPOSITION_ALIASES = Listing(

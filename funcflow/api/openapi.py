@@ -28,6 +28,7 @@ _REASONS = {
     429: "Too many; see Retry-After",
     500: "The server failed",
     503: "A needed part is away; see Retry-After",
+    508: "Executions set each other off without end",
 }
 #: What any operation may answer, whatever it declares: the auth driver's refusals, parameters
 #: that cannot be decoded, a database that is away.
@@ -58,6 +59,10 @@ _PATH_PARAMETERS: dict[str, Schema] = {
         "description": "Its id or name.",
         "examples": ["db-password"],
     },
+    "trigger_id": {"type": "string", "minLength": 1, "description": "Id, or name."},
+    "firing_id": common.ID,
+    "job_id": common.ID,
+    "webhook_id": common.ID,
     "project_id": {"type": "string", "minLength": 1},
     "token": {"type": "string", "minLength": 1, "description": "As the task gave it."},
     "version": {**common.VERSION, "examples": [1]},

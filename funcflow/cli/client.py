@@ -21,6 +21,7 @@ from funcflow.cli.resources import (
     Resource,
     Secrets,
     TaskTokens,
+    Triggers,
 )
 from funcflow.cli.transport import Answer, Transport
 from funcflow.cli.uploads import Form
@@ -53,6 +54,7 @@ class Client:
             "composition execution",
             look_up=False,
         )
+        self.triggers = Triggers(self, "/v1/triggers", "triggers", "trigger", look_up=False)
         self.task_tokens = TaskTokens(self)
         self.secrets = Secrets(self, "/v1/secrets", "secrets", "secret", look_up=False)
 

@@ -95,7 +95,7 @@ def decoded(value: Any) -> Any:
 
 
 _TIMES = (Column("created_at", detail=True), Column("updated_at", detail=True))
-_OWNED = (Column("project_id", detail=True), *_TIMES)
+OWNED = (Column("project_id", detail=True), *_TIMES)
 
 RUNTIME: Layout = (
     Column("id"),
@@ -105,7 +105,7 @@ RUNTIME: Layout = (
     Column("description", detail=True),
     Column("is_public", detail=True),
     Column("trusted", detail=True),
-    *_OWNED,
+    *OWNED,
 )
 
 _RUNS = (
@@ -135,7 +135,7 @@ FUNCTION: Layout = (
     Column("configuration", Structure, detail=True),
     Column("secrets", Structure, detail=True),
     Column("shared_as", Structure, detail=True),
-    *_OWNED,
+    *OWNED,
 )
 
 SCALING: Layout = (
@@ -198,7 +198,7 @@ VERSION: Layout = (
     *_RUNS,
     Column("id"),
     Column("function_id"),
-    *_OWNED,
+    *OWNED,
 )
 
 ALIAS: Layout = (
@@ -208,7 +208,7 @@ ALIAS: Layout = (
     Column("weights", Structure),
     Column("description", detail=True),
     Column("id", detail=True),
-    *_OWNED,
+    *OWNED,
 )
 
 WORKER: Layout = (
@@ -271,7 +271,7 @@ _COMPOSED = (
     Column("latest_version"),
     Column("count"),
     Column("digest", detail=True),
-    *_OWNED,
+    *OWNED,
 )
 COMPOSITION_ROW: Layout = _COMPOSED
 COMPOSITION: Layout = (*_COMPOSED, Column("definition"))
@@ -298,7 +298,7 @@ COMPOSITION_ALIAS: Layout = (
     Column("weights", Structure),
     Column("description", detail=True),
     Column("id", detail=True),
-    *_OWNED,
+    *OWNED,
 )
 
 COMPOSITION_EXECUTION_ROW: Layout = (

@@ -109,6 +109,19 @@ class Collection:
         return "/".join([self._path, *(urllib.parse.quote(str(part), safe="") for part in parts)])
 
 
+class Triggers(Collection):
+    """Triggers, and what they did."""
+
+    def firings(self, ref: str) -> Collection:
+        return Collection(
+            self._client, self._of(ref, "firings"), "firings", "firing", look_up=False
+        )
+
+    def test(self, ref: str, event: Mapping[str, Any]) -> Resource:
+        """What the trigger would do about the event."""
+        return self._client.call("POST", self._of(ref, "test"), {"event": event})
+
+
 class Functions(Collection):
     """Functions, and what hangs below one."""
 

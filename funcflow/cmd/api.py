@@ -18,7 +18,7 @@ from typing import Any
 import prometheus_client
 from oslo_config import cfg
 
-from funcflow import approvals, definitions, histories, peers, services, starts, submit
+from funcflow import approvals, definitions, firing, histories, peers, services, starts, submit
 from funcflow import conf as config
 from funcflow.api import app
 from funcflow.cmd import parts
@@ -54,7 +54,7 @@ def _make(conf: cfg.ConfigOpts, host: str | None, made: contextlib.ExitStack) ->
     starter = starts.Starter(conf, database, board, conductors, known.texts, told)
     made.callback(starter.close)
     fanout = parts.Fanout()
-    fanout.forgetful = [submitter, starter]
+    fanout.forgetful = [database, submitter, starter]
     board.start(fanout, serve=False)
     made.callback(board.stop)
     return app.make_app(
@@ -71,6 +71,8 @@ def _make(conf: cfg.ConfigOpts, host: str | None, made: contextlib.ExitStack) ->
             histories=told,
             approvals=approvals.Approvals(database, starter, conductors),
             texts=known.texts,
+            firer=firing.Firer(conf, database, submitter, starter),
+            drivers=parts.drivers(conf),
         ),
         store_metrics.register(prometheus_client.CollectorRegistry(), store),
     )

@@ -50,6 +50,7 @@ def _serve(files: list[str], stop: threading.Event) -> None:
     hide = metrics.serve(conf, registry)
     fanout = parts.Fanout()
     fanout.listeners.append(made)
+    fanout.forgetful.append(database)
     made.start(fanout, door.address)
     sys.stderr.write(f"funcflow-conductor {made.name} takes hand-overs on {door.address}\n")
     try:

@@ -17,6 +17,7 @@ from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
 from funcflow.sandboxes import base as sandbox_base
 from funcflow.stores import base as store_base
+from funcflow.triggers import drivers as trigger_drivers
 
 LOG = logging.getLogger(__name__)
 
@@ -53,6 +54,17 @@ class Fanout(board_base.Listener):
             each.forget()
         for listener in self.listeners:
             listener.on_announce(topic)
+
+
+def drivers(conf: cfg.ConfigOpts) -> trigger_drivers.Drivers:
+    """The sources that triggers may have, all of which are there.
+
+    :raises errors.ConfigError: one of them is not
+    """
+    made = trigger_drivers.Drivers(conf.events.sources)
+    for name in made.names:
+        made.get(name)
+    return made
 
 
 def raise_open_files() -> None:

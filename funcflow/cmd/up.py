@@ -20,13 +20,18 @@ from typing import IO
 from oslo_config import cfg
 from waitress import server as waitress_server
 
-from funcflow import approvals, definitions, errors, histories, services, starts, submit
+from funcflow import approvals, definitions, errors, firing, histories, services, starts, submit
 from funcflow import conf as config
 from funcflow.api import app
 from funcflow.cmd import parts
 from funcflow.conductor import conductor, endpoint, metrics
 from funcflow.db import runtimes, schema
+from funcflow.db.engine import Database
+from funcflow.eventing import board as event_board
+from funcflow.eventing import metrics as event_metrics
+from funcflow.eventing import reactor
 from funcflow.stores import metrics as store_metrics
+from funcflow.triggers import drivers as trigger_drivers
 
 LOG = logging.getLogger(__name__)
 
@@ -92,7 +97,7 @@ class Server:
         submitter = submit.Submitter(conf, database, board, self._conductor, self._conductor)
         told = histories.Histories(database, known)
         starter = starts.Starter(conf, database, board, self._conductor, known.texts, told)
-        fanout.forgetful = [submitter, starter]
+        fanout.forgetful = [database, submitter, starter]
         self._closing += [submitter.stop, starter.close]
         address = None
         if conf.jobboard.driver != "embedded":
@@ -102,6 +107,14 @@ class Server:
             self._closing.append(door.stop)
             address = door.address
         self._conductor.start(fanout, address, alone=conf.jobboard.driver == "embedded")
+        firer = firing.Firer(conf, database, submitter, starter)
+        drivers = parts.drivers(conf)
+        registry = metrics.registry_of(self._conductor.metrics)
+        store_metrics.register(registry, store)
+        if conf.events.enabled:
+            served = self._react(database, firer, drivers)
+            fanout.forgetful.append(served)
+            event_metrics.register(registry, served.metrics)
         parts_of_api = services.Services(
             conf=conf,
             database=database,
@@ -115,11 +128,21 @@ class Server:
             histories=told,
             approvals=approvals.Approvals(database, starter, self._conductor),
             texts=known.texts,
+            firer=firer,
+            drivers=drivers,
         )
-        registry = metrics.registry_of(self._conductor.metrics)
-        store_metrics.register(registry, store)
         self._api = app.make_app(parts_of_api, registry)
         self._serve(self._api)
+
+    def _react(
+        self, database: Database, firer: firing.Firer, drivers: trigger_drivers.Drivers
+    ) -> reactor.Reactor:
+        """Serve the sources of triggers."""
+        board = event_board.make(self._conf)
+        made = reactor.Reactor(self._conf, database, firer, board, drivers)
+        self._closing.append(made.stop)
+        made.start()
+        return made
 
     def _serve(self, application: object) -> None:
         api = self._conf.api

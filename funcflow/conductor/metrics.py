@@ -91,13 +91,13 @@ def registry_of(read: Callable[[], Mapping[str, float]]) -> prometheus_client.Co
 
 
 def serve(
-    conf: cfg.ConfigOpts, registry: prometheus_client.CollectorRegistry
+    conf: cfg.ConfigOpts, registry: prometheus_client.CollectorRegistry, group: str = "conductor"
 ) -> Callable[[], None]:
-    """Answer ``/metrics`` on the configured port, if there is one; how to end that.
+    """Answer ``/metrics`` on the group's configured port, if there is one; how to end that.
 
     :raises errors.ConfigError: the port is taken
     """
-    host, port = conf.conductor.host, conf.conductor.metrics_port
+    host, port = conf.conductor.host, conf[group].metrics_port
     if not port:
         return lambda: None
     try:
@@ -105,7 +105,7 @@ def serve(
     except OSError as exc:
         raise errors.ConfigError(
             f"cannot show metrics on {host}:{port}: {exc.strerror}",
-            hint="Choose another [conductor] metrics_port.",
+            hint=f"Choose another [{group}] metrics_port.",
         ) from exc
 
     def stop() -> None:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from funcflow import errors, ids, models
 from funcflow.db import composition_revisions as revisions
-from funcflow.db import composition_tables, listing, locks, tables
+from funcflow.db import composition_tables, listing, locks, tables, triggers
 
 _t = composition_tables.compositions
 _r = composition_tables.composition_revisions
@@ -198,7 +198,7 @@ def delete(
     """Delete it with its versions. Executions that are not over go on to their end.
 
     :raises errors.NotFound: unknown, or another project's
-    :raises errors.InUse: aliases point to it
+    :raises errors.InUse: aliases point to it, or triggers would start it
     """
     composition = locked(connection, composition_id, project_id)
     aliases = composition_tables.composition_aliases.c
@@ -206,6 +206,9 @@ def delete(
     alias = connection.execute(used).scalar()
     if alias is not None:
         raise errors.InUse(f"alias {alias!r} points to composition {composition_id}")
+    trigger = triggers.with_target(connection, composition_id, composition.project_id)
+    if trigger is not None:
+        raise errors.InUse(f"trigger {trigger} would start composition {composition_id}")
     versions = composition_tables.composition_versions
     connection.execute(sa.delete(versions).where(versions.c.composition_id == composition_id))
     connection.execute(sa.delete(_t).where(_t.c.id == composition_id))

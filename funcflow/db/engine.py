@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, pool
 
 from funcflow import errors, ids
-from funcflow.db import composition_inbox, faults, group, tables
+from funcflow.db import composition_inbox, destinations, faults, group, tables
 
 T = TypeVar("T")
 
@@ -57,8 +57,9 @@ class Database:
         self._writers = _engine(parsed, poolclass=pool.NullPool)
         if self.dialect == "sqlite":
             event.listen(self._writers, "begin", _begin_immediate)
+        self._destinations = destinations.Destinations()
         self._group = group.GroupCommit(
-            self._writers.connect, self.writer, composition_inbox.tell, patience=patience
+            self._writers.connect, self.writer, self._tell, patience=patience
         )
 
     @property
@@ -120,6 +121,17 @@ class Database:
                 f"the database is at revision {found or 'none'}, not {tables.REVISION}",
                 hint="Run `funcflow db upgrade` with the same configuration.",
             )
+
+    def forget(self) -> None:
+        """Triggers changed somewhere."""
+        self._destinations.forget()
+
+    def _tell(self, batch: group.Batch) -> None:
+        """Pass on what ended in the batch, to parents and to triggers."""
+        if batch.endings:
+            composition_inbox.tell(batch)
+        if batch.ended:
+            self._destinations.write(batch.connection, batch.ended)
 
     def close(self) -> None:
         """Commit what is waiting and disconnect."""

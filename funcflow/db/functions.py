@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from funcflow import errors, ids, models
-from funcflow.db import listing, locks, revisions, tables, tenancy_tables
+from funcflow.db import listing, locks, revisions, tables, tenancy_tables, triggers
 
 _t = tables.functions
 _r = tables.revisions
@@ -204,9 +204,12 @@ def delete(
     """Delete it with its versions. What runs, or is queued, keeps its revision to the end.
 
     :raises errors.NotFound: unknown, or another project's
-    :raises errors.InUse: aliases point to it
+    :raises errors.InUse: aliases point to it, or triggers would run it
     """
     function = locked(connection, function_id, project_id)
+    trigger = triggers.with_target(connection, function_id, function.project_id)
+    if trigger is not None:
+        raise errors.InUse(f"trigger {trigger} would run function {function_id}")
     aliases = tables.aliases.c
     used = sa.select(aliases.name).where(aliases.function_id == function_id).limit(1)
     alias = connection.execute(used).scalar()

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import sqlalchemy as sa
 
 from funcflow import errors
-from funcflow.db import faults, tallies
+from funcflow.db import destinations, faults, tallies
 
 LOG = logging.getLogger(__name__)
 
@@ -43,11 +43,13 @@ class Batch:
         self.counts = tallies.Counts()
         #: What executions of compositions are to be told of ends, by their ids.
         self.endings: dict[str, list[str]] = {}
+        #: What else ended: what triggers may want to be told of.
+        self.ended: list[destinations.Ended] = []
         #: Whether the rows of compositions are locked.
         self.held = False
 
     def finish(self, tell: Callable[[Batch], None]) -> None:
-        if self.endings:
+        if self.endings or self.ended:
             tell(self)
         self.counts.write(self.cursor, self.dialect, self.writer)
         self.cursor.close()

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-from funcflow.db import bulk, callbacks, group, tallies
+from funcflow.db import bulk, callbacks, destinations, group, tallies
 
 T = TypeVar("T")
 M = TypeVar("M")
@@ -108,7 +108,10 @@ class Move(Generic[M]):
             tally.move(row[1], self.before, row[self._state])
             if row[self._state] not in self.life.ended:
                 continue
-            if row[self._parent] is not None:
+            if row[self._parent] is None:
+                end = destinations.Ended(self.life.kind, row[0], row[1], row[self._state])
+                batch.ended.append(end)
+            else:
                 entry = ended(self.life.kind, row[0], row[self._command])
                 batch.endings.setdefault(row[self._parent], []).append(entry)
             if row[-1]:

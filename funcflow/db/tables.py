@@ -3,7 +3,7 @@
 Read by every module of :mod:`funcflow.db`; the migrations build the same (a test holds the
 two together). Times are seconds since the epoch, JSON is text, ids are text. Those of
 compositions are in :mod:`funcflow.db.composition_tables`, those of shares and quotas in
-:mod:`funcflow.db.tenancy_tables`.
+:mod:`funcflow.db.tenancy_tables`, those of triggers in :mod:`funcflow.db.trigger_tables`.
 """
 
 from __future__ import annotations

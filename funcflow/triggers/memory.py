@@ -1,39 +1,58 @@
-"""A trigger fed by hand: for tests, and the smallest example of the seam."""
+"""A source fed by hand: for tests, and the smallest example of the seam."""
 
 from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
+from oslo_config import cfg
+
+from funcflow import errors
+from funcflow.events import Event, Trigger
 from funcflow.triggers import base
 
 #: Seconds between looks at ``stop``, and before a refused event is delivered again.
 LOOK = 0.05
 
 
-class MemoryTrigger:
-    """Delivers what ``fire`` was given, in order, each until it is durable."""
+class MemorySource(base.Stream):
+    """Delivers what ``fire`` was given for its channel, in order, each until it is durable."""
 
-    def __init__(self) -> None:
-        self._events: queue.Queue[base.Event] = queue.Queue()
+    _channels: ClassVar[dict[str, queue.Queue[Event]]] = {}
 
-    def fire(self, event: base.Event) -> None:
-        self._events.put(event)
+    def __init__(self, trigger: Trigger, tools: base.Tools) -> None:
+        self._channel = self.channel(str(trigger.source.configuration["channel"]))
 
-    def serve(self, submit: base.Submit, stop: threading.Event) -> None:
-        """See :class:`funcflow.triggers.base.Trigger`."""
+    @classmethod
+    def check(cls, configuration: Mapping[str, Any], conf: cfg.ConfigOpts) -> dict[str, Any]:
+        channel = configuration.get("channel", "default")
+        if not isinstance(channel, str) or set(configuration) - {"channel"}:
+            raise base.BadSource("a memory source has a channel, by its name, and nothing else")
+        return {"channel": channel}
+
+    @classmethod
+    def channel(cls, name: str) -> queue.Queue[Event]:
+        """What is still to be delivered; put events there."""
+        return cls._channels.setdefault(name, queue.Queue())
+
+    def serve(self, deliver: base.Deliver, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
-                event = self._events.get(timeout=LOOK)
+                event = self._channel.get(timeout=LOOK)
             except queue.Empty:
                 continue
-            while not _deliver(event, submit) and not stop.wait(LOOK):
+            while not _delivered(event, deliver) and not stop.wait(LOOK):
                 pass
 
+    def close(self) -> None:
+        """Nothing is open."""
 
-def _deliver(event: base.Event, submit: base.Submit) -> bool:
+
+def _delivered(event: Event, deliver: base.Deliver) -> bool:
     try:
-        submit(event)
-    except Exception:
+        deliver(event)
+    except errors.FuncflowError:
         return False  # Not durable yet, whatever the reason.
     return True

@@ -17,6 +17,7 @@ from funcflow.auth.none import NoAuth
 from funcflow.db import schema
 from funcflow.db.engine import Database
 from funcflow.stores.memory import MemoryStore
+from funcflow.triggers import drivers
 
 
 class Submitter:
@@ -93,6 +94,8 @@ def parts(
         histories=histories.Histories(database, known),
         approvals=None,  # type: ignore[arg-type]
         texts=known.texts,
+        firer=None,  # type: ignore[arg-type]
+        drivers=drivers.Drivers(["webhook"]),
     )
     return Parts(make_app(made), submitter, board, database)
 

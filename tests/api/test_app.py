@@ -17,9 +17,6 @@ REQUEST_ID = "X-Openstack-Request-Id"
     [
         ("GET", "/nothing", 404, "no_such_path"),
         ("GET", "/v2", 404, "no_such_path"),
-        ("GET", "/v1/jobs", 404, "no_such_path"),
-        ("POST", "/v1/jobs", 404, "no_such_path"),
-        ("GET", "/v1/webhooks", 404, "no_such_path"),
         ("GET", "/v1/functions/x/nothing", 404, "no_such_path"),
         ("GET", "/v1/functions/x/versions/1/y/z", 404, "no_such_path"),
         ("GET", "/v1/functions/_services", 404, "no_such_path"),

@@ -15,7 +15,7 @@ from tests.api import doubles
 #: Who may call them is nobody's secret.
 PUBLIC = {"/", "/v1", "/healthz", "/readyz", "/metrics", "/v1/openapi.json"}
 #: Whoever has the token in them may.
-PUBLIC |= {"/v1/approvals/{token}"}
+PUBLIC |= {"/v1/approvals/{token}", "/v1/webhooks/{webhook_id}/invoke"}
 PUBLIC |= {f"/v1/task-tokens/{{token}}/{verb}" for verb in ("success", "failure", "heartbeat")}
 #: Rules of details, applied where the detail is.
 DETAILS = {"all_projects", "shares:create_wide"}

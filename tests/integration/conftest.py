@@ -26,6 +26,8 @@ def server() -> Iterator[up.Server]:
 def empty_server(server: up.Server) -> up.Server:
     """The server, without what earlier tests left on it."""
     api = client.Client(transport.DirectTransport(server.url))
+    for trigger in api.triggers.list():
+        api.triggers.delete(trigger["id"])
     for composition in api.compositions.list():
         for alias in api.compositions.aliases(composition["id"]).list():
             api.compositions.aliases(composition["id"]).delete(alias["name"])

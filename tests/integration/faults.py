@@ -130,6 +130,7 @@ def running(
     *,
     apis: int = 1,
     conductors: int = 1,
+    events: int = 0,
     options: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Iterator[cluster.Cluster]:
     """A cluster in a folder of its own."""
@@ -140,6 +141,7 @@ def running(
             database_url,
             apis=apis,
             conductors=conductors,
+            events=events,
             options=options,
         )
         try:

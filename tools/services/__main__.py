@@ -1,8 +1,8 @@
 """Servers to try things on: ``python -m tools.services up [NAME…]``, ``status``, ``down``.
 
 ``up`` leaves a process behind that owns the servers; ``down`` ends it and them. Names:
-zookeeper, ensemble, postgres, rabbitmq, keystone, swift and barbican (with keystone), kubernetes;
-the first, third and fourth by default. ``install`` fetches those that come from PyPI ahead of time.
+zookeeper, ensemble, postgres, rabbitmq, keystone, swift, barbican and zaqar (with keystone),
+kubernetes; the first, third and fourth by default. ``install`` fetches those of PyPI early.
 """
 
 from __future__ import annotations
@@ -27,13 +27,22 @@ from tools.services import (
     process,
     rabbitmq,
     swift,
+    zaqar,
     zookeeper,
 )
 
 STATE = Path("~/.cache/funcflow/services.json").expanduser()
 NAMES = (
-    "zookeeper", "ensemble", "postgres", "rabbitmq", "keystone", "swift", "barbican", "kubernetes",
-)  # fmt: skip
+    "zookeeper",
+    "ensemble",
+    "postgres",
+    "rabbitmq",
+    "keystone",
+    "swift",
+    "barbican",
+    "zaqar",
+    "kubernetes",
+)
 DEFAULT = ("zookeeper", "postgres", "rabbitmq")
 
 
@@ -55,7 +64,7 @@ def _start(name: str, folder: Path, stack: contextlib.ExitStack, urls: dict[str,
     """Start one, and those it needs, and note where they are."""
     if name in urls:
         return
-    if name in ("swift", "barbican"):
+    if name in ("swift", "barbican", "zaqar"):
         _start("keystone", folder, stack, urls)
     if name == "kubernetes":
         cluster = kubernetes.Cluster()
@@ -88,6 +97,9 @@ def _make(name: str, folder: Path, urls: Mapping[str, str]) -> tuple[Any, str]:
     if name == "barbican":
         secrets = barbican.Server(folder, urls["keystone"])
         return secrets, secrets.url
+    if name == "zaqar":
+        queues = zaqar.Server(folder, urls["keystone"])
+        return queues, queues.url
     broker = rabbitmq.Broker(folder)
     return broker, broker.url
 
@@ -163,6 +175,7 @@ def main() -> int:
         keystone.install()
         swift.install()
         barbican.install()
+        zaqar.install()
         return 0
     if arguments.action == "up":
         return up(names)

@@ -20,13 +20,17 @@ from funcflow.api.controllers import (
     compositions,
     dead_letters,
     discovery,
+    events,
     executions,
     functions,
     health,
+    jobs,
     quotas,
     runtimes,
     secrets,
     task_tokens,
+    triggers,
+    webhooks,
 )
 from funcflow.api.metrics import Metrics
 from funcflow.api.operations import PUBLIC, operation, resource
@@ -62,6 +66,10 @@ class V1(discovery.Version):
         self.secrets = secrets.Secrets(services)
         self.compositions = compositions.Compositions(services, slots)
         self.approvals = approvals.Approvals(services)
+        self.triggers = triggers.Triggers(services)
+        self.events = events.Events(services)
+        self.jobs = jobs.Jobs(services)
+        self.webhooks = webhooks.Webhooks(services)
         self.activities = activities.Activities(services, slots)
         setattr(self, "task-tokens", task_tokens.TaskTokens(services))
         setattr(self, "dead-letters", dead_letters.DeadLetters(services))

@@ -18,153 +18,10 @@ from funcflow.cmd import up
 from funcflow.db import executions
 from funcflow.db.engine import Database
 from tests import openstack
+from tests.integration.tenancy.operations import ADMIN, CASES, PUBLIC, WRITES, Case
 from tools.services import identities
 
 SOURCE = "def main(**rest):\n    print('canary-in-the-log')\n    return 'canary-in-the-result'\n"
-PUBLIC = {
-    "discovery.versions", "discovery.version", "health.alive", "health.ready", "metrics.show",
-    "openapi.show", "approvals.show", "approvals.decide", "task_tokens.success",
-    "task_tokens.failure", "task_tokens.heartbeat",
-}  # fmt: skip
-READS, WRITES, ADMIN = "reads", "writes", "admin"
-
-
-@dataclasses.dataclass(frozen=True)
-class Case:
-    """One way to call one operation. ``kind``: what it takes in the owner's project."""
-
-    operation: str
-    kind: str
-    method: str
-    path: str
-    body: dict[str, Any] | None = None
-    #: Whether it is about one thing, not a collection of the asker's own project.
-    one: bool = True
-    #: What somebody gets with whom the function is shared to be executed; None: as a stranger.
-    shared: int | None = None
-
-
-_F = "/v1/functions/{function}"
-_V = f"{_F}/versions/1"
-_C = "/v1/compositions/{composition}"
-_E = f"{_C}/executions/{{run}}"
-_COUNT = {"count": 1}
-#: {placeholders} are filled with each way to name the thing.
-CASES = [
-    Case("functions.list", READS, "GET", "/v1/functions", one=False),
-    Case("functions.create", WRITES, "POST", "/v1/functions", {}, one=False),
-    Case("functions.show", READS, "GET", _F, shared=200),
-    Case("functions.show", READS, "GET", f"{_F}?download=true", shared=403),
-    Case("functions.replace", WRITES, "PUT", _F, {"description": "x"}, shared=403),
-    Case("functions.update", WRITES, "PATCH", _F, {"description": "x"}, shared=403),
-    Case("functions.delete", WRITES, "DELETE", _F, shared=403),
-    Case("functions.scale_up", ADMIN, "POST", f"{_F}/scale_up", _COUNT),
-    Case("functions.scale_down", ADMIN, "POST", f"{_F}/scale_down", _COUNT),
-    Case("functions.detach", ADMIN, "POST", f"{_F}/detach", {}),
-    Case("workers.list", ADMIN, "GET", f"{_F}/workers"),
-    Case("shares.list", READS, "GET", f"{_F}/shares", shared=403),
-    Case("shares.create", WRITES, "POST", f"{_F}/shares",
-         {"permission": "read", "target_id": "x"}, shared=403),
-    Case("shares.show", READS, "GET", f"{_F}/shares/{{share}}", shared=403),
-    Case("shares.delete", WRITES, "DELETE", f"{_F}/shares/{{share}}", shared=403),
-    Case("scaling.show", READS, "GET", f"{_F}/scaling", shared=403),
-    Case("scaling.replace", WRITES, "PUT", f"{_F}/scaling", {}, shared=403),
-    Case("scaling.delete", WRITES, "DELETE", f"{_F}/scaling", shared=403),
-    Case("versions.list", READS, "GET", f"{_F}/versions", shared=200),
-    Case("versions.create", WRITES, "POST", f"{_F}/versions", {}, shared=403),
-    Case("versions.show", READS, "GET", _V, shared=200),
-    Case("versions.show", READS, "GET", f"{_V}?download=true", shared=403),
-    Case("versions.update", WRITES, "PATCH", _V, {"description": "x"}, shared=403),
-    Case("versions.delete", WRITES, "DELETE", _V, shared=403),
-    Case("versions.scale_up", ADMIN, "POST", f"{_V}/scale_up", _COUNT),
-    Case("versions.scale_down", ADMIN, "POST", f"{_V}/scale_down", _COUNT),
-    Case("versions.detach", ADMIN, "POST", f"{_V}/detach", {}),
-    Case("aliases.list", READS, "GET", "/v1/aliases", one=False),
-    Case("aliases.create", WRITES, "POST", "/v1/aliases",
-         {"name": "mine", "function_id": "{function}"}, shared=403),
-    Case("aliases.show", READS, "GET", "/v1/aliases/{alias}", shared=200),
-    Case("aliases.replace", WRITES, "PUT", "/v1/aliases/{alias}", {"description": "x"}, shared=403),
-    Case("aliases.update", WRITES, "PATCH", "/v1/aliases/{alias}", {"description": "x"},
-         shared=403),
-    Case("aliases.delete", WRITES, "DELETE", "/v1/aliases/{alias}", shared=403),
-    Case("executions.list", READS, "GET", "/v1/executions", one=False),
-    Case("executions.create", WRITES, "POST", "/v1/executions", {"function_id": "{function}"},
-         shared=201),
-    Case("executions.create", WRITES, "POST", "/v1/executions",
-         {"function_id": "{function}", "function_version": 1}, shared=201),
-    Case("executions.create", WRITES, "POST", "/v1/executions", {"function_alias": "{alias}"},
-         shared=201),
-    Case("executions.show", READS, "GET", "/v1/executions/{execution}"),
-    Case("executions.log", READS, "GET", "/v1/executions/{execution}/log"),
-    Case("executions.log", READS, "GET", "/v1/executions/{execution}/log?follow=true"),
-    Case("executions.update", WRITES, "PATCH", "/v1/executions/{execution}",
-         {"status": "cancelled"}),
-    Case("executions.cancel", WRITES, "POST", "/v1/executions/{execution}/cancel", {}),
-    Case("executions.delete", WRITES, "DELETE", "/v1/executions/{execution}"),
-    Case("dead_letters.list", READS, "GET", "/v1/dead-letters", one=False),
-    Case("dead_letters.purge", WRITES, "DELETE", "/v1/dead-letters", one=False),
-    Case("dead_letters.show", READS, "GET", "/v1/dead-letters/{dead}"),
-    Case("dead_letters.redrive", WRITES, "POST", "/v1/dead-letters/{dead}/redrive", {}),
-    Case("dead_letters.delete", WRITES, "DELETE", "/v1/dead-letters/{dead}"),
-    Case("callbacks.list", READS, "GET", "/v1/callbacks", one=False),
-    Case("callbacks.show", READS, "GET", "/v1/callbacks/{dead}"),
-    Case("callbacks.redrive", WRITES, "POST", "/v1/callbacks/{dead}/redrive", {}),
-    Case("callbacks.delete", WRITES, "DELETE", "/v1/callbacks/{dead}"),
-    Case("compositions.list", READS, "GET", "/v1/compositions", one=False),
-    Case("compositions.create", WRITES, "POST", "/v1/compositions", {}, one=False),
-    Case("compositions.validate", READS, "POST", "/v1/compositions/validate", {}, one=False),
-    Case("compositions.test_state", WRITES, "POST", "/v1/compositions/test-state", {}, one=False),
-    Case("compositions.show", READS, "GET", _C),
-    Case("compositions.definition", READS, "GET", f"{_C}/definition"),
-    Case("compositions.update", WRITES, "PATCH", _C, {"description": "x"}),
-    Case("compositions.delete", WRITES, "DELETE", _C),
-    Case("composition_versions.list", READS, "GET", f"{_C}/versions"),
-    Case("composition_versions.create", WRITES, "POST", f"{_C}/versions", {}),
-    Case("composition_versions.show", READS, "GET", f"{_C}/versions/1"),
-    Case("composition_versions.update", WRITES, "PATCH", f"{_C}/versions/1", {"description": "x"}),
-    Case("composition_versions.delete", WRITES, "DELETE", f"{_C}/versions/1"),
-    Case("composition_aliases.list", READS, "GET", f"{_C}/aliases"),
-    Case("composition_aliases.create", WRITES, "POST", f"{_C}/aliases",
-         {"name": "mine", "composition_version": 1}),
-    Case("composition_aliases.show", READS, "GET", f"{_C}/aliases/live"),
-    Case("composition_aliases.update", WRITES, "PATCH", f"{_C}/aliases/live",
-         {"description": "x"}),
-    Case("composition_aliases.delete", WRITES, "DELETE", f"{_C}/aliases/live"),
-    Case("composition_executions.list", READS, "GET", f"{_C}/executions"),
-    Case("composition_executions.create", WRITES, "POST", f"{_C}/executions", {}),
-    Case("composition_executions.create", WRITES, "POST", f"{_C}/executions", {"alias": "live"}),
-    *(
-        Case("composition_executions.show", READS, "GET", path)
-        for path in (_E, "/v1/compositions/-/executions/{run}")
-    ),
-    *(
-        Case(f"composition_executions.{part}", READS, "GET", f"{_E}/{part}")
-        for part in ("history", "drawing", "timeline", "approvals")
-    ),
-    *(
-        Case(f"composition_executions.{verb}", WRITES, "POST", f"{_E}/{verb}", {})
-        for verb in ("stop", "pause", "resume", "redrive")
-    ),
-    Case("composition_executions.delete", WRITES, "DELETE", _E),
-    Case("approvals.list", READS, "GET", "/v1/approvals", one=False),
-    Case("activities.take", WRITES, "POST", "/v1/activities/build/task", {}, one=False),
-    Case("runtimes.list", READS, "GET", "/v1/runtimes", one=False),
-    Case("runtimes.show", READS, "GET", "/v1/runtimes/{runtime}"),
-    Case("runtimes.create", ADMIN, "POST", "/v1/runtimes", {"image": "x"}, one=False),
-    Case("runtimes.replace", ADMIN, "PUT", "/v1/runtimes/{runtime}", {"name": "x"}),
-    Case("runtimes.update", ADMIN, "PATCH", "/v1/runtimes/{runtime}", {"name": "x"}),
-    Case("runtimes.delete", ADMIN, "DELETE", "/v1/runtimes/{runtime}"),
-    Case("runtimes.pool", ADMIN, "GET", "/v1/runtimes/{runtime}/pool"),
-    Case("secrets.list", READS, "GET", "/v1/secrets", one=False),
-    Case("secrets.create", WRITES, "POST", "/v1/secrets", {"name": "x"}, one=False),
-    Case("secrets.show", READS, "GET", "/v1/secrets/{secret}"),
-    Case("secrets.replace", WRITES, "PUT", "/v1/secrets/{secret}", {"value": "x"}),
-    Case("secrets.delete", WRITES, "DELETE", "/v1/secrets/{secret}"),
-    Case("quotas.own", READS, "GET", "/v1/quotas", one=False),
-    Case("quotas.show", ADMIN, "GET", "/v1/quotas/{project}"),
-    Case("quotas.update", ADMIN, "PATCH", "/v1/quotas/{project}", {"functions": 5}),
-    Case("quotas.delete", ADMIN, "DELETE", "/v1/quotas/{project}"),
-]  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -223,6 +80,7 @@ def world(cloud: identities.Cloud, guarded: up.Server) -> World:
         "secret": (secret, secret.upper(), kept["name"]),
         "project": (a.project,),
         **composed,
+        **_trigger(owner, f"tr-{alias}", function),
     }
     return World(askers, names, (execution, dead, a.project, "canary-in-the", runtime))
 
@@ -240,6 +98,26 @@ def _compose(owner: openstack.As, name: str) -> dict[str, tuple[str, ...]]:
     assert owner("POST", f"{path}/aliases", alias).status == 201
     run = owner("POST", f"{path}/executions", {"sync": True}).json["id"]
     return {"composition": (made.json["id"], name), "run": (run,)}
+
+
+def _trigger(owner: openstack.As, name: str, function: str) -> dict[str, tuple[str, ...]]:
+    """A trigger that fired once, a job and a webhook."""
+    source, target = {"type": "cloudevent"}, {"function": function}
+    body = {"name": name, "source": source, "target": target, "input": {}}
+    made = owner("POST", "/v1/triggers", body)
+    assert made.status == 201, made.body
+    told = {"id": "1", "source": "s", "type": "t", "specversion": "1.0"}
+    headers = {f"ce-{key}": value for key, value in told.items()}
+    sent = owner("POST", f"/v1/triggers/{name}/events", {}, headers=headers)
+    assert sent.status == 202, sent.body
+    job = owner("POST", "/v1/jobs", {"function_id": function, "pattern": "0 0 1 1 *"})
+    hook = owner("POST", "/v1/webhooks", {"function_id": function})
+    return {
+        "trigger": (made.json["id"], name),
+        "firing": (sent.json["firings"][0]["id"],),
+        "job": (job.json["id"],),
+        "webhook": (hook.json["id"],),
+    }
 
 
 def _bury(server: up.Server, project: str, function: str) -> str:

@@ -63,7 +63,7 @@ def test_every_command_has_help_and_an_example_that_it_understands(
     monkeypatch.chdir(tmp_path)
     for folder in ("functions", "data"):
         (tmp_path / folder).mkdir()
-    for example in ("hello.py", "hello.yaml", "bill.yaml", "pay.yaml", "thumbs"):
+    for example in ("hello.py", "hello.yaml", "bill.yaml", "pay.yaml", "on-error.yaml", "thumbs"):
         (tmp_path / example).touch()
     shell = main.Shell()
     shell.options, _ = shell.parser.parse_known_args([])

@@ -13,7 +13,16 @@ import sqlalchemy as sa
 from alembic import autogenerate, migration
 
 from funcflow import errors
-from funcflow.db import composition_tables, engine, functions, garbage, rows, schema, tables
+from funcflow.db import (
+    composition_tables,
+    engine,
+    functions,
+    garbage,
+    rows,
+    schema,
+    tables,
+    trigger_tables,
+)
 from funcflow.db.engine import Database
 from tests.unit.db import factory
 
@@ -28,7 +37,7 @@ def test_the_migrations_make_the_tables(empty_url: str) -> None:
     assert schema.current(empty_url) == tables.REVISION
     with engine.exclusive(empty_url, 1) as connection:
         context = migration.MigrationContext.configure(connection)
-        assert autogenerate.compare_metadata(context, composition_tables.metadata) == []
+        assert autogenerate.compare_metadata(context, trigger_tables.metadata) == []
         for table in (tables.executions, composition_tables.composition_executions):
             found = sa.inspect(connection).get_indexes(table.name)
             names = {index["name"] for index in found if not index.get("duplicates_constraint")}

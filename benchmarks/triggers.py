@@ -1,0 +1,274 @@
+"""``python -m benchmarks.triggers``: from an event to its function, for each source.
+
+An embedded funcflow behind a Keystone, with a real RabbitMQ and Zaqar. An event carries when it
+was sent, the function answers when it began; both clocks are this machine's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import kombu
+
+from benchmarks import embedded, measure
+from funcflow import conf, events, plugins
+from funcflow.triggers import base, cloud
+from tools.services import identities, keystone, process, rabbitmq, zaqar
+
+FUNCTION = """
+import time
+def main(sent=None, **more):
+    return {"sent": sent, "began": time.time()}
+"""
+_SETTINGS = """\
+[api]
+auth = keystone
+[keystone_authtoken]
+{login}
+project_name = service
+project_domain_id = default
+[openstack]
+{login}
+zaqar_url = {zaqar}
+[notifications]
+transport_url = {broker}
+[quotas]
+invocations_per_minute = -1
+"""
+_LOGIN = """\
+auth_type = password
+auth_url = {url}
+username = funcflow
+password = funcflowpw
+user_domain_id = default
+"""
+_PROJECT_EXCHANGE = "bench"
+#: Zaqar takes so many messages in one request.
+_BATCH = 10
+_PATIENCE = 120.0
+
+Send = Callable[[int], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """What runs, and how it is called."""
+
+    url: str
+    pids: Sequence[int]
+    project_id: str
+    api: cloud.Service
+    broker: str
+    queues: cloud.Service
+    zaqar: str
+    tokens: cloud.Tokens
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        return json.loads(self.api.call(method, path, body).data)
+
+
+@contextlib.contextmanager
+def stage() -> Iterator[Stage]:
+    with process.workspace() as folder, contextlib.ExitStack() as stack:
+        identity = keystone.Server(folder / "keystone")
+        stack.callback(identity.stop)
+        identity.start()
+        queues = zaqar.Server(folder / "zaqar", identity.url)
+        broker = rabbitmq.Broker(folder / "rabbitmq")
+        for server in (queues, broker):
+            stack.callback(server.stop)
+            server.start()
+        admin = stack.enter_context(identities.Cloud(identity.url))
+        user = admin.user("funcflow")
+        admin.grant(user, "service", "admin", project=admin.project("service"))
+        project_id = admin.project("bench")
+        admin.grant(user, "member", project=project_id)
+        login = _LOGIN.format(url=identity.url)
+        url = broker.url.replace("amqp:", "rabbit:")
+        settings = _SETTINGS.format(login=login, zaqar=queues.url, broker=url)
+        served = stack.enter_context(embedded.embedded(settings))
+        token = admin.token(user, project_id=project_id)
+
+        def service(where: str) -> cloud.Service:
+            made = cloud.Service(project_id, lambda project, fresh: token, lambda: where, 30.0)
+            stack.callback(made.close)
+            return made
+
+        pids = [pid for pid in (served.pid, queues.pid, queues.redis.pid, broker.pid) if pid]
+        yield Stage(
+            served.url, pids, project_id, service(served.url), broker.url, service(queues.url),
+            queues.url, lambda project, fresh: token,
+        )  # fmt: skip
+
+
+def by_notification(it: Stage, send: list[Send], count: int) -> dict[str, Any]:
+    """The source's configuration; puts how to send so many events into ``send``."""
+    connection = kombu.Connection(it.broker)
+    producer = connection.Producer()
+
+    def publish(number: int) -> None:
+        for _ in range(number):
+            payload = {"sent": time.time(), "project_id": it.project_id}
+            told = {
+                "message_id": str(uuid.uuid4()), "publisher_id": "bench", "event_type": "bench",
+                "priority": "INFO", "payload": payload, "timestamp": "2026-01-01 00:00:00",
+            }  # fmt: skip
+            body = {"oslo.version": "2.0", "oslo.message": json.dumps(told)}
+            producer.publish(body, exchange=_PROJECT_EXCHANGE, routing_key="notifications.info")
+
+    send.append(publish)
+    return {"type": "notification", "exchanges": [_PROJECT_EXCHANGE]}
+
+
+def by_claim(it: Stage, send: list[Send], count: int) -> dict[str, Any]:
+    """As :func:`by_notification`."""
+    client = {"Client-ID": str(uuid.uuid4())}
+    it.queues.call("PUT", "/v2/queues/bench", {}, client)
+
+    def post(number: int) -> None:
+        for begin in range(0, number, _BATCH):
+            some = range(min(_BATCH, number - begin))
+            messages = [{"ttl": 300, "body": {"sent": time.time()}} for _ in some]
+            it.queues.call("POST", "/v2/queues/bench/messages", {"messages": messages}, client)
+
+    send.append(post)
+    return {"type": "zaqar", "queue": "bench", "interval": 0.1}
+
+
+def by_post(it: Stage, send: list[Send], count: int) -> dict[str, Any]:
+    """As :func:`by_notification`; sends to the trigger's address, which comes later."""
+    return {"type": "webhook", "signature": "none"}
+
+
+SOURCES = {"webhook": by_post, "notification": by_notification, "zaqar": by_claim}
+
+
+def measured(it: Stage, name: str, count: int, rate: float, seconds: float) -> list[Any]:
+    """Rows of one source: single events one after the other, then many at a rate."""
+    send: list[Send] = []
+    source = SOURCES[name](it, send, count)
+    target = it.call("POST", "/v1/functions", {
+        "name": f"f-{name}", "runtime": "python3", "source": FUNCTION, "entry": "main.main",
+    })["id"]  # fmt: skip
+    trigger = it.call("POST", "/v1/triggers", {
+        "source": source, "target": {"function": target}, "input": "<% $event.data %>",
+    })  # fmt: skip
+    if name == "webhook":
+        path = f"/v1/webhooks/{trigger['id']}/invoke"
+
+        def post(number: int) -> None:
+            for _ in range(number):
+                it.call("POST", path, {"sent": time.time()})
+
+        send.append(post)
+    time.sleep(3)  # Until the source is served.
+    done = 0
+    with measure.Stopwatch(it.pids) as watch:
+        for _ in range(count + 1):
+            send[0](1)
+            done += 1
+            latencies = wait(it, target, done)
+    rows = [measure.figures(f"{name}, one at a time", latencies[1:], watch.seconds, watch.cpu)]
+    many = int(rate * seconds)
+    with measure.Stopwatch(it.pids) as watch:
+        begin = time.monotonic()
+        for number in range(0, many, _BATCH):
+            time.sleep(max(0.0, begin + number / rate - time.monotonic()))
+            send[0](_BATCH)
+        sent = time.monotonic() - begin
+        latencies = wait(it, target, done + many)[done:]
+    print(f"{name}: {many} events sent at {many / sent:.0f}/s, run at {many / watch.seconds:.0f}/s")
+    rows.append(measure.figures(f"{name}, {rate:g}/s", latencies, watch.seconds, watch.cpu))
+    return rows
+
+
+def capacity(it: Stage, name: str, many: int) -> measure.Figures:
+    """How fast a source alone takes what waits: its events are counted, and nothing runs."""
+    send: list[Send] = []
+    source = SOURCES[name](it, send, many)
+    settings = conf.load(
+        notifications={"transport_url": it.broker.replace("amqp:", "rabbit:")},
+        openstack={"zaqar_url": it.zaqar},
+    )
+    driver = plugins.load("funcflow.triggers", source.pop("type"))
+    cloud.register(settings)
+    settings.set_override("auth_type", "none", group=cloud.GROUP)
+    trigger = events.Trigger(
+        id=str(uuid.uuid4()), project_id=it.project_id, created_at=time.time(),
+        source=events.SourceOf(name, driver.check(source, settings)),
+        target=events.Target(kind="function", id="f"),
+    )  # fmt: skip
+    seen: set[str] = set()
+    with counted(driver, trigger, settings, it, seen):
+        time.sleep(2)  # Until there is a queue.
+    send[0](many)
+    with measure.Stopwatch([os.getpid(), *it.pids]) as watch:
+        with counted(driver, trigger, settings, it, seen):
+            while len(seen) < many:
+                time.sleep(0.01)
+    cpu = watch.cpu / many
+    return measure.Figures(name=f"{name}, source alone", rate=many / watch.seconds, cpu=cpu)
+
+
+@contextlib.contextmanager
+def counted(
+    driver: Any, trigger: events.Trigger, settings: Any, it: Stage, seen: set[str]
+) -> Iterator[None]:
+    """The source being served; puts the ids of its events into ``seen``."""
+    stop = threading.Event()
+    tools = base.Tools(settings, None, None, lambda event, reason: None)  # type: ignore[arg-type]
+    more = {"tokens": it.tokens} if trigger.source.type == "zaqar" else {}
+    made = driver(trigger, tools, **more)
+    serving = threading.Thread(target=made.serve, args=(lambda event: seen.add(event.id), stop))
+    serving.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        serving.join()
+        made.close()
+
+
+def wait(it: Stage, function_id: str, number: int) -> list[float]:
+    """Seconds from event to function of so many runs, in the order in which they were sent."""
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        shown = it.call("GET", f"/v1/executions?function_id={function_id}&limit=1000")
+        results = [json.loads(each["result"]) for each in shown["executions"]
+                   if each["status"] == "success"]  # fmt: skip
+        if len(results) >= min(number, 1000):
+            told = sorted((each["output"] for each in results), key=lambda each: each["sent"])
+            return [each["began"] - each["sent"] for each in told]
+        time.sleep(0.05 if number < 500 else 2.0)
+    raise process.ServiceError(f"{len(results)} of {number} events were run")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=50, help="single events")
+    parser.add_argument("--rate", type=float, default=200.0, help="events a second")
+    parser.add_argument("--seconds", type=float, default=4.0, help="for so long")
+    parser.add_argument("--sources", default=",".join(SOURCES), help="comma separated")
+    parser.add_argument("--alone", action="store_true", help="only sources, without functions")
+    asked = parser.parse_args()
+    rows: list[measure.Figures] = []
+    with stage() as it:
+        for name in asked.sources.split(","):
+            if name != "webhook":
+                rows.append(capacity(it, name, int(asked.rate * asked.seconds)))
+            if not asked.alone:
+                rows += measured(it, name, asked.count, asked.rate, asked.seconds)
+            print(measure.table("From an event to its function", rows), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Notifications of OpenStack services, from their message broker."""

@@ -1,0 +1,1 @@
+"""Objects that come and go in containers of Swift."""

@@ -1,0 +1,165 @@
+"""The ``swift`` source: objects that come and go in a container.
+
+Stock Swift tells nobody. So the container is listed again and again, and what was seen is kept in
+the cursor: only after an object's event is durable is the object among what was seen. Swift's
+optional notifications are no better base: they say "success" of requests that were refused, and
+get lost while the broker is away.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from oslo_config import cfg
+
+from funcflow.events import Event, Trigger
+from funcflow.triggers import base, cloud, fields
+from funcflow.triggers.patience import Patience
+from funcflow.triggers.swift import listing
+from funcflow.triggers.zaqar.driver import check_offered
+
+LOG = logging.getLogger(__name__)
+
+CHANGES: Final = ("created", "deleted")
+_CONTAINER = re.compile(r"[^/]{1,200}")
+_PREFIX = re.compile(r".{0,500}")
+#: Objects of one page, and of a container at most: what was seen has to be kept.
+_PAGE: Final = 1000
+MOST: Final = 20_000
+#: Events after which what was seen is kept, at the latest.
+_SAVE: Final = 50
+#: Seconds before Swift is asked again that did not answer; doubles.
+_PAUSES: Final = (0.5, 30.0)
+
+
+class SwiftSource(base.Stream):
+    """``{"container": "uploads"}``; ``prefix`` and ``suffix`` of names; ``changes``: created,
+    deleted; ``interval``: seconds between looks; ``existing``: whether what is there already
+    counts."""
+
+    def __init__(
+        self, trigger: Trigger, tools: base.Tools, tokens: cloud.Tokens | None = None
+    ) -> None:
+        self._tools = tools
+        self._told = trigger.source.configuration
+        self._project_id = trigger.project_id
+        self._login = cloud.Login(tools.conf)
+        self._service = cloud.Service(
+            trigger.project_id, tokens or self._login.token, self._account,
+            tools.conf.openstack.call_timeout,
+        )  # fmt: skip
+
+    @classmethod
+    def check(cls, configuration: Mapping[str, Any], conf: cfg.ConfigOpts) -> dict[str, Any]:
+        check_offered(conf)
+        names = ("container", "prefix", "suffix", "changes", "interval", "existing")
+        fields.known(configuration, names)
+        told = {"prefix": "", "suffix": "", **configuration}
+        made: dict[str, Any] = {
+            "container": fields.text(told, "container", _CONTAINER),
+            "prefix": fields.text(told, "prefix", _PREFIX),
+            "suffix": fields.text(told, "suffix", _PREFIX),
+            "changes": fields.patterns(told, "changes", ["created"]),
+            "interval": fields.number(told, "interval", 5.0, 0.5, 3600.0),
+            "existing": told.get("existing", False),
+        }
+        if strange := set(made["changes"]) - set(CHANGES):
+            raise base.BadSource(f"changes cannot have {min(strange)!r}: {', '.join(CHANGES)}")
+        if not isinstance(made["existing"], bool):
+            raise base.BadSource("existing is true or false")
+        return made
+
+    def serve(self, deliver: base.Deliver, stop: threading.Event) -> None:
+        patience = Patience(deliver, self._tools.skip, stop)
+        pause, longest = _PAUSES
+        while not stop.is_set():
+            try:
+                self._look(patience)
+            except (cloud.Away, cloud.Refused) as exc:
+                LOG.warning("Container %s waits: %s", self._told["container"], exc.message)
+                stop.wait(pause)
+                pause = min(longest, pause * 2)
+            else:
+                pause = _PAUSES[0]
+                stop.wait(self._told["interval"])
+
+    def close(self) -> None:
+        self._service.close()
+        self._login.close()
+
+    def _look(self, patience: Patience) -> None:
+        """Tell what changed since what the cursor says."""
+        kept = self._tools.cursor.load()
+        listed = list(self._listed())
+        if kept is None and not self._told["existing"]:
+            self._tools.cursor.save({"seen": {each.name: each.version for each in listed}})
+            return
+        seen: dict[str, str] = {} if kept is None else dict(kept["seen"])
+        unsaved = 0
+        try:
+            for change, name, found in listing.changes(seen, listed):
+                event = self._event(change, name, found, seen)
+                if event is not None and not patience.deliver(event):
+                    return
+                if found is None:
+                    del seen[name]
+                else:
+                    seen[name] = found.version
+                unsaved += 1
+                if unsaved % _SAVE == 0:
+                    self._tools.cursor.save({"seen": seen})
+        finally:
+            if unsaved % _SAVE or kept is None:
+                self._tools.cursor.save({"seen": seen})
+
+    def _event(
+        self,
+        change: listing.Change,
+        name: str,
+        found: listing.Object | None,
+        seen: Mapping[str, str],
+    ) -> Event | None:
+        """None: it is not asked for."""
+        if change not in self._told["changes"]:
+            return None
+        version = seen[name] if found is None else found.version
+        return listing.event(
+            change, self._told["container"], name, found, version, self._project_id
+        )
+
+    def _listed(self) -> Iterator[listing.Object]:
+        """The objects that count, by name.
+
+        :raises cloud.Refused: they are too many to be watched
+        """
+        container = urllib.parse.quote(self._told["container"], safe="")
+        marker, number = "", 0
+        while True:
+            query = urllib.parse.urlencode(
+                {"format": "json", "limit": _PAGE, "prefix": self._told["prefix"],
+                 "marker": marker}
+            )  # fmt: skip
+            answer = self._service.call("GET", f"/{container}?{query}", accepted=(404,))
+            rows = [] if answer.status == 404 else json.loads(answer.data)
+            for row in rows:
+                if "subdir" not in row and row["name"].endswith(self._told["suffix"]):
+                    number += 1
+                    yield listing.Object.of(row)
+            if number > MOST:
+                raise cloud.Refused(f"more than {MOST} objects: watch fewer, by their prefix")
+            if len(rows) < _PAGE:
+                return
+            marker = rows[-1]["name"]
+
+    def _account(self) -> str:
+        """The URL of the project's account."""
+        override: str | None = self._tools.conf.openstack.swift_url
+        if override is not None:
+            return f"{override.rstrip('/')}/AUTH_{self._project_id}"
+        return self._login.url(self._project_id, "object-store")

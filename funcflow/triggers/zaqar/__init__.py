@@ -1,0 +1,1 @@
+"""Queues of Zaqar: fetched by claim, or sent by subscription."""
