@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from funcflow import control, delegations, errors, models, states
+from funcflow import control, delegations, errors, models, models_secrets, states
 
 _EXECUTION = tuple(field.name for field in dataclasses.fields(models.Execution))
 _COMPOSITION = tuple(field.name for field in dataclasses.fields(models.CompositionExecution))
@@ -60,8 +60,12 @@ def revision_out(revision: models.Revision) -> dict[str, Any]:
 def revision_in(data: Mapping[str, Any]) -> models.Revision:
     given = data.get("identity")
     identity = delegations.Identity(**{**given, "roles": tuple(given["roles"])}) if given else None
-    limits = models.Limits(**data["limits"])
-    return models.Revision(**{**data, "limits": limits, "identity": identity})
+    own = {
+        "limits": models.Limits(**data["limits"]),
+        "secrets": tuple(models_secrets.SecretMount(**mount) for mount in data["secrets"]),
+        "identity": identity,
+    }
+    return models.Revision(**{**data, **own})
 
 
 def worker_out(worker: control.WorkerInfo) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from funcflow.cli import base, faults
+from funcflow.cli import base, faults, trigger_columns
 from funcflow.cli.client import Resource
 
 _TARGETS = ("function", "alias", "composition")

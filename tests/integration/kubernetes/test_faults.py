@@ -222,6 +222,27 @@ def started(sandbox: KubernetesSandbox, what: WorkerSpec) -> PodWorker:
     return made[0]
 
 
+def test_a_watch_that_was_away_for_too_long_lists_anew(
+    sandbox: KubernetesSandbox, own_cluster: Cluster, folder: Path
+) -> None:
+    worker = sandbox.start(spec(folder))
+    # An API server that has just started remembers nothing of what was before.
+    own_cluster.kill("kube-apiserver")
+    own_cluster.start()
+    until(lambda: sandbox._pod_watch.synced(0), timeout=30, what="the watch to be back")
+    lists = sandbox.metrics()["watch_lists_total"]
+    for watch in (sandbox._pod_watch, sandbox._lease_watch):
+        watch._version = "1"
+    for response in list(sandbox._api._watches):
+        response.shutdown()
+    until(lambda: sandbox.metrics()["watch_lists_total"] > lists, timeout=30, what="a new list")
+    assert worker.alive
+    other = started(sandbox, spec(folder, function_id="other"))
+    for each in (worker, other):
+        assert sandboxing.call(each, {"seconds": 0})[0].value == '"slept"'
+        each.kill()
+
+
 def test_the_kubelet_goes_and_comes_back(
     sandbox: KubernetesSandbox, own_cluster: Cluster, folder: Path
 ) -> None:

@@ -200,17 +200,3 @@ def test_conductors_share_a_pool(installation: Installation, folder: Path, make:
     )
     until(lambda: drivers[0].metrics()["pods_warm"] > 0, timeout=30, what="warm pods")
     assert drivers[0].room("python3")[0] > 4
-
-
-def test_a_watch_that_was_away_for_too_long_lists_anew(folder: Path, make: Make) -> None:
-    driver = make()
-    worker = driver.start(spec(folder))
-    lists = driver.metrics()["watch_lists_total"]
-    for watch in (driver._pod_watch, driver._lease_watch):
-        watch._version = "1"  # Long ago: the API server knows no more what happened since.
-    for response in list(driver._api._watches):
-        response.shutdown()
-    until(lambda: driver.metrics()["watch_lists_total"] > lists, timeout=30, what="a new list")
-    assert worker.alive
-    other = driver.start(spec(folder, function_id="other"))
-    assert sandboxing.call(other, 1)[0].value == "1"

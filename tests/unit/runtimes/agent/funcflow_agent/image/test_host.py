@@ -223,12 +223,16 @@ def test_what_is_printed_is_bounded(sidecar: Sidecar, runtime: Runtime) -> None:
         assert pod.text("run") == "x" * 11
 
 
+#: A quarter of a second of CPU.
+BURN = "import time\nwhile time.process_time() < 0.25: pass"
+
+
 def test_what_is_used_is_shared_among_the_runs(sidecar: Sidecar, runtime: Runtime) -> None:
     with sidecar.connect() as pod:
         ask(pod, runtime, None)
         pod.invoke("second")
         runtime.next()
-        subprocess.run([sys.executable, "-c", "sum(range(6_000_000))"], check=True)
+        subprocess.run([sys.executable, "-c", BURN], check=True)
         usages = []
         for run in ("run", "second"):
             assert runtime.post(f"/invocation/{run}/response", 1) == 202
