@@ -229,7 +229,7 @@ def test_a_watch_that_was_away_for_too_long_lists_anew(
     # An API server that has just started remembers nothing of what was before.
     own_cluster.kill("kube-apiserver")
     own_cluster.start()
-    until(lambda: sandbox._pod_watch.synced(0), timeout=30, what="the watch to be back")
+    until(lambda: len(sandbox._api._watches) == 2, timeout=30, what="the watches to be back")
     lists = sandbox.metrics()["watch_lists_total"]
     for watch in (sandbox._pod_watch, sandbox._lease_watch):
         watch._version = "1"
