@@ -23,6 +23,7 @@ from tools.services import (
     barbican,
     keystone,
     kubernetes,
+    mistral,
     postgres,
     process,
     rabbitmq,
@@ -176,6 +177,7 @@ def main() -> int:
         swift.install()
         barbican.install()
         zaqar.install()
+        mistral.install()
         return 0
     if arguments.action == "up":
         return up(names)

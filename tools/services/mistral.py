@@ -43,6 +43,14 @@ driver = noop
 """
 
 
+def install() -> Path:
+    """Its virtualenv, made ahead of time; the interpreter.
+
+    :raises environments.Missing: it cannot be installed
+    """
+    return environments.python("mistral", REQUIREMENTS, PYTHONS)
+
+
 class Server(process.Service):
     """Mistral.
 
@@ -69,7 +77,7 @@ class Server(process.Service):
     ) -> None:
         super().__init__(folder)
         self.port = port or process.free_port()
-        self.python = environments.python("mistral", REQUIREMENTS, PYTHONS)
+        self.python = install()
         self._programs = self.python.parent
         if actions is not None:
             self.python = _extended(self.python, folder / "environment", actions)
