@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import random
 import sqlite3
@@ -231,7 +232,9 @@ def test_a_full_disk_loses_nothing_and_is_survived(tmp_path: Path) -> None:
     def on_connect(connection: sqlite3.Connection, record: object) -> None:
         connection.execute(f"PRAGMA max_page_count={limit['pages'] or 2**30}").close()
 
-    limit["pages"] = 120
+    with contextlib.closing(sqlite3.connect(tmp_path / "funcflow.db")) as connection:
+        [empty] = connection.execute("PRAGMA page_count").fetchone()
+    limit["pages"] = empty + 40
     database = Database(url, patience=0.3)
     sa.event.listen(database._writers, "connect", on_connect)
     kept = 0
