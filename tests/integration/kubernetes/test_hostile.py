@@ -176,11 +176,12 @@ def test_logs_are_bounded(answers: Answers) -> None:
 
 
 def test_processes_are_bounded(answers: Answers) -> None:
-    """Pods of a node share a user, so the agent counts, and ends who goes over."""
+    """Pods of a node share a user, so the agent counts, and ends who goes over. Processes need
+    memory, too: on a busy node that limit may be reached before they are counted."""
     for name in ("fork_bomb", "fork_bomb_forever"):
         error = answers[name][0].error
         assert error is not None
-        assert error.message == "the function started too many processes"
+        assert "too many processes" in error.message or "its memory limit" in error.message
 
 
 def test_the_disk_is_bounded(answers: Answers) -> None:
