@@ -170,10 +170,12 @@ def test_a_quota_that_stays_used_up_ends_in_the_dead_letters(
 
 
 def test_who_waits_for_a_node_with_room_sees_it_and_does_not_wait_for_ever(
-    make: Make, monkeypatch: pytest.MonkeyPatch
+    make: Make, installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(warm, "_NO_ROOM", 0.5)
-    api = make(node_selector={"no": "where"}, pool_max=0)
+    # Not where others have warm pods: those would do.
+    elsewhere = f"{installation.name}-nowhere"
+    api = make(node_selector={"no": "where"}, pool_max=0, namespace=elsewhere)
     path = submitted(api, api.function(CODE, timeout=20)["id"])
     until(
         lambda: api("GET", path).json["reason"] == "cluster_full",
