@@ -158,7 +158,7 @@ def test_pods_of_a_dead_conductor_are_swept_and_others_are_left(
     before = driver.metrics()["pods_orphaned_total"]
     assert pod in there(installation)
     end(process, kill=True)
-    until(lambda: pod not in there(installation), timeout=60, what="the end of the orphan")
+    until(lambda: pod not in there(installation), timeout=120, what="the end of the orphan")
     # An earlier test's conductor may have left pods for others to sweep, so count what is said.
     lines = [each.getMessage() for each in caplog.records]
     said = [each for each in lines if "no live conductor" in each]
@@ -169,7 +169,9 @@ def test_pods_of_a_dead_conductor_are_swept_and_others_are_left(
 
 
 def there(installation: Installation) -> set[str]:
-    return {each["metadata"]["name"] for each in installation.pods()}
+    """Pods that nobody has asked to end; a busy node takes its time to end them."""
+    found = [each["metadata"] for each in installation.pods()]
+    return {each["name"] for each in found if "deletionTimestamp" not in each}
 
 
 def test_conductors_share_a_pool(installation: Installation, folder: Path, make: Make) -> None:
