@@ -85,7 +85,8 @@ def test_the_clouds_own_is_out_of_reach(sandbox: ProcessSandbox, folder: Path) -
     """Whether or not this machine is in a cloud: the kernel refuses before any packet."""
     walls = {wall.name: wall for wall in sandbox.protections()}
     if not walls["metadata"].present:
-        pytest.skip(walls["metadata"].detail)
+        # A machine of the checks that lacks the wall shows nothing by being left out.
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(walls["metadata"].detail)
     worker = sandbox.start(sandboxing.spec(folder, "metadata.dial", network=True))
     assert value(worker, {"address": ["169.254.169.254", 80]}) == "PermissionError"
     worker.kill()
