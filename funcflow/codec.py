@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from funcflow import control, delegations, errors, models, models_secrets, states
+from funcflow import control, delegations, errors, models, states
 
 _EXECUTION = tuple(field.name for field in dataclasses.fields(models.Execution))
 _COMPOSITION = tuple(field.name for field in dataclasses.fields(models.CompositionExecution))
@@ -62,7 +62,7 @@ def revision_in(data: Mapping[str, Any]) -> models.Revision:
     identity = delegations.Identity(**{**given, "roles": tuple(given["roles"])}) if given else None
     own = {
         "limits": models.Limits(**data["limits"]),
-        "secrets": tuple(models_secrets.SecretMount(**mount) for mount in data["secrets"]),
+        "secrets": tuple(models.SecretMount(**mount) for mount in data["secrets"]),
         "identity": identity,
     }
     return models.Revision(**{**data, **own})

@@ -16,18 +16,7 @@ from typing import Any, BinaryIO, Final, Literal, TypeVar
 
 from oslo_config import cfg
 
-from funcflow import (
-    delegations,
-    errors,
-    identities,
-    ids,
-    images,
-    models,
-    models_secrets,
-    mounts,
-    origins,
-    packages,
-)
+from funcflow import delegations, errors, identities, ids, images, models, mounts, origins, packages
 from funcflow.db import functions, runtimes, usage
 from funcflow.db.engine import Database
 from funcflow.quotas import base as quotas
@@ -67,7 +56,7 @@ class Wish:
     #: Changes to the environment, on top of ``environment``; None removes a variable.
     variables: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
     configuration: Mapping[str, Any] | Literal[Keep.KEEP] = KEEP
-    secrets: tuple[models_secrets.SecretMount, ...] | Literal[Keep.KEEP] = KEEP
+    secrets: tuple[models.SecretMount, ...] | Literal[Keep.KEEP] = KEEP
     cpu: int | Literal[Keep.KEEP] = KEEP
     memory_size: int | Literal[Keep.KEEP] = KEEP
     timeout: float | Literal[Keep.KEEP] = KEEP

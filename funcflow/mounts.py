@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from funcflow import errors, models, models_secrets
+from funcflow import errors, models
 from funcflow.db import secrets
 
 #: Bytes of a function's configuration as JSON.
@@ -20,8 +20,8 @@ _RESERVED = re.compile(r"PATH|HOME|TMPDIR|LD_.*|PYTHON.*|NODE_.*|FUNCFLOW_.*")
 
 
 def mount(
-    secret: str, mount: models_secrets.SecretPlace = "environment", name: str | None = None
-) -> models_secrets.SecretMount:
+    secret: str, mount: models.SecretPlace = "environment", name: str | None = None
+) -> models.SecretMount:
     """A mount as it was asked for, with the default name.
 
     :raises errors.BadRequest: it cannot have that name there
@@ -32,7 +32,7 @@ def mount(
         raise _bad(f"{name!r} is no name of a variable")
     if mount == "environment" and _RESERVED.fullmatch(name):
         raise _bad(f"the variable {name} cannot be a secret")
-    return models_secrets.SecretMount(secret=secret, mount=mount, name=name)
+    return models.SecretMount(secret=secret, mount=mount, name=name)
 
 
 def check(

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from oslo_config import cfg
 
-from funcflow import errors, images, models, options_swift
+from funcflow import errors, images, models
+from funcflow.options import swift as swift_options
 
 if TYPE_CHECKING:
     from funcflow.deploy import Wish
@@ -102,7 +103,7 @@ def _objects(conf: cfg.ConfigOpts) -> Objects | None:
 
     :raises errors.ConfigError: ``[swift]`` is wrong, or its client is not installed
     """
-    if not options_swift.wanted(conf):
+    if not swift_options.wanted(conf):
         return None
     try:
         from funcflow.swift import objects

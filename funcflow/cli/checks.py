@@ -14,10 +14,11 @@ from typing import Literal
 from oslo_config import cfg
 
 from funcflow import conf as configuration_of
-from funcflow import errors, options_swift, plugins
+from funcflow import errors, plugins
 from funcflow.cli import faults
 from funcflow.cli.client import Client
 from funcflow.jobboards import base as board_base
+from funcflow.options import swift as swift_options
 from funcflow.sandboxes import base as sandbox_base
 from funcflow.sandboxes.process import protections
 from funcflow.secrets import keyring
@@ -107,7 +108,7 @@ def _jobboard(conf: cfg.ConfigOpts) -> Iterator[Check]:
 
 def _swift(conf: cfg.ConfigOpts) -> Iterator[Check]:
     """Whether the service can log in and see its account."""
-    if not options_swift.wanted(conf):
+    if not swift_options.wanted(conf):
         return
     from funcflow.swift import account, service
 

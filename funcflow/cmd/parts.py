@@ -11,10 +11,11 @@ from typing import Protocol
 from oslo_config import cfg
 
 from funcflow import conf as config
-from funcflow import errors, options_swift, plugins
+from funcflow import errors, plugins
 from funcflow.auth import base as auth_base
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
+from funcflow.options import swift as swift_options
 from funcflow.sandboxes import base as sandbox_base
 from funcflow.stores import base as store_base
 from funcflow.triggers import drivers as trigger_drivers
@@ -92,7 +93,7 @@ def board(conf: cfg.ConfigOpts) -> board_base.Board:
 
 
 def store(conf: cfg.ConfigOpts) -> store_base.Store:
-    driver = conf.store.driver or ("swift" if options_swift.wanted(conf) else "filesystem")
+    driver = conf.store.driver or ("swift" if swift_options.wanted(conf) else "filesystem")
     made: store_base.Store = plugins.load("funcflow.stores", driver)(conf)
     return made
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 
 from oslo_config import cfg
 
-from funcflow import errors, models, models_secrets
+from funcflow import errors, models
 from funcflow.db import secrets as db
 from funcflow.db.engine import Database
 from funcflow.secrets import barbican, keyring, masking
@@ -114,7 +114,7 @@ class Secrets:
         self._remember(project_id, {name: fresh[name] for name in missing}, age)
         return fresh
 
-    def _open(self, secret: models_secrets.Secret) -> str:
+    def _open(self, secret: models.Secret) -> str:
         try:
             if secret.barbican is None:
                 return self._keys.ring.open(secret)

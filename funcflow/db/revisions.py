@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from funcflow import delegations, errors, models, models_secrets
+from funcflow import delegations, errors, models
 from funcflow.db import locks, tables
 
 _t = tables.revisions
@@ -105,7 +105,7 @@ def to_revision(row: Any) -> models.Revision:
         created_at=row[15],
         size=row[16],
         configuration=json.loads(row[17]),
-        secrets=tuple(models_secrets.SecretMount(**mount) for mount in json.loads(row[18])),
+        secrets=tuple(models.SecretMount(**mount) for mount in json.loads(row[18])),
         identity=_to_identity(row[19], row[20]),
     )
 

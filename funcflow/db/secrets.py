@@ -11,16 +11,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from funcflow import errors, ids, models_secrets
+from funcflow import errors, ids, models
 from funcflow.db import listing, tenancy_tables
 
 _t = tenancy_tables.secrets
 _LISTED = {column.name: column for column in _t.c if column.name != "sealed"}
 
 
-def create(
-    connection: sa.Connection, secret: models_secrets.Secret, most: int
-) -> models_secrets.Secret:
+def create(connection: sa.Connection, secret: models.Secret, most: int) -> models.Secret:
     """Keep a new secret.
 
     :param most: how many the project may have
@@ -47,7 +45,7 @@ def create(
 
 def resolve(
     connection: sa.Connection, ref: str, project_id: str | None, own_project: str
-) -> models_secrets.Secret:
+) -> models.Secret:
     """By id, or by a name in ``own_project``. ``project_id`` None: of any project.
 
     :raises errors.NotFound: unknown, or another project's
@@ -64,13 +62,13 @@ def resolve(
 
 def named(
     connection: sa.Connection, project_id: str, names: Collection[str]
-) -> dict[str, models_secrets.Secret]:
+) -> dict[str, models.Secret]:
     """Those of the project that are there, by name."""
     query = sa.select(_t).where(_t.c.project_id == project_id, _t.c.name.in_(names))
     return {row.name: _to_secret(row) for row in connection.execute(query)}
 
 
-def list_(connection: sa.Connection, query: listing.Query) -> list[models_secrets.Secret]:
+def list_(connection: sa.Connection, query: listing.Query) -> list[models.Secret]:
     """
     :raises errors.BadRequest: an unknown field, operator, sort key or marker
     """
@@ -80,8 +78,8 @@ def list_(connection: sa.Connection, query: listing.Query) -> list[models_secret
 def replace(
     connection: sa.Connection,
     secret_id: str,
-    change: Callable[[models_secrets.Secret], models_secrets.Secret],
-) -> models_secrets.Secret:
+    change: Callable[[models.Secret], models.Secret],
+) -> models.Secret:
     """Change a secret, which nobody else changes meanwhile.
 
     :raises errors.NotFound: it is gone
@@ -106,11 +104,11 @@ def delete(connection: sa.Connection, secret_id: str) -> None:
         raise errors.NotFound(f"there is no secret {secret_id}")
 
 
-def sealed(connection: sa.Connection) -> Iterator[models_secrets.Secret]:
+def sealed(connection: sa.Connection) -> Iterator[models.Secret]:
     """Those of all projects whose values are kept here."""
     query = sa.select(_t).where(_t.c.sealed.is_not(None)).order_by(_t.c.id)
     return map(_to_secret, connection.execute(query))
 
 
-def _to_secret(row: Any) -> models_secrets.Secret:
-    return models_secrets.Secret(**row._mapping)
+def _to_secret(row: Any) -> models.Secret:
+    return models.Secret(**row._mapping)

@@ -26,7 +26,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from oslo_config import cfg
 
 from funcflow import conf as config
-from funcflow import errors, models_secrets
+from funcflow import errors, models
 
 LOG = logging.getLogger(__name__)
 
@@ -65,13 +65,13 @@ class Keyring:
         """:param keys: 32 bytes each, at least one"""
         self._keys = [_Key(hashlib.sha256(key).hexdigest()[:12], AESGCM(key)) for key in keys]
 
-    def seal(self, value: str, secret: models_secrets.Secret) -> str:
+    def seal(self, value: str, secret: models.Secret) -> str:
         """The value as the row of this version of the secret keeps it."""
         key, nonce = self._keys[0], os.urandom(NONCE)
         data = nonce + key.cipher.encrypt(nonce, value.encode(), _about(secret))
         return f"{_FORM}:{key.id}:{base64.b64encode(data).decode()}"
 
-    def open(self, secret: models_secrets.Secret) -> str:
+    def open(self, secret: models.Secret) -> str:
         """The value of a secret that is kept here.
 
         :raises Unopenable: no key of the ring sealed it, or it was sealed for another row
@@ -90,7 +90,7 @@ class Keyring:
             raise Unopenable("it was sealed for something else, or changed since") from None
         return opened.decode()
 
-    def renewed(self, secret: models_secrets.Secret) -> models_secrets.Secret:
+    def renewed(self, secret: models.Secret) -> models.Secret:
         """The same, sealed with the newest key.
 
         :raises Unopenable: no key of the ring sealed it, or it was sealed for another row
@@ -100,7 +100,7 @@ class Keyring:
         return dataclasses.replace(secret, sealed=self.seal(self.open(secret), secret))
 
 
-def _about(secret: models_secrets.Secret) -> bytes:
+def _about(secret: models.Secret) -> bytes:
     """What a sealed text belongs to."""
     return json.dumps([secret.project_id, secret.id, secret.name, secret.version]).encode()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from funcflow import ids, models_secrets, mounts
+from funcflow import ids, models, mounts
 from funcflow.db import secrets
 from funcflow.secrets import keyring
 from funcflow.states import CompositionState as State
@@ -16,11 +16,9 @@ from tests.conducting import PROJECT, machine
 def test_a_secret_that_is_gone_fails_the_step(data_dir: Path) -> None:
     with conducting.stage(data_dir) as stage:
         stage.conductor()
-        kept = models_secrets.Secret(
-            id=ids.new(), name="KEY", project_id=PROJECT, created_at=time.time()
-        )
+        kept = models.Secret(id=ids.new(), name="KEY", project_id=PROJECT, created_at=time.time())
         sealed = keyring.Keys(stage.conf).ring.seal("value", kept)
-        kept = models_secrets.Secret(
+        kept = models.Secret(
             id=kept.id, name="KEY", project_id=PROJECT, sealed=sealed, created_at=kept.created_at
         )
         stage.database.transact(lambda c: secrets.create(c, kept, 1))

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from funcflow import codec, delegations, models, models_secrets
+from funcflow import codec, delegations, models
 from tests.unit.db import factory
 
 OWNER = delegations.Identity(kind="owner", roles=("a", "b"), user_id="u", trust_id="t")
@@ -17,7 +17,7 @@ def test_a_revision(identity: delegations.Identity | None) -> None:
     sent = models.Revision(
         function_id="f", number=1, project_id="p", runtime_id=None, code={}, digest=None,
         identity=identity,
-        secrets=(models_secrets.SecretMount(secret="s", mount="environment", name="S"),),
+        secrets=(models.SecretMount(secret="s", mount="environment", name="S"),),
     )  # fmt: skip
     assert codec.revision_in(json.loads(json.dumps(codec.revision_out(sent)))) == sent
 

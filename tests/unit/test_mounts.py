@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from funcflow import errors, models, models_secrets, mounts
+from funcflow import errors, models, mounts
 
 
-def revision(digest: str | None, *secrets: models_secrets.SecretMount) -> models.Revision:
+def revision(digest: str | None, *secrets: models.SecretMount) -> models.Revision:
     return models.Revision(
         function_id="f", number=1, project_id="p", runtime_id=None, code={}, digest=digest,
         secrets=secrets,

@@ -11,7 +11,7 @@ from typing import Any
 
 import webob
 
-from funcflow import errors, ids, models_secrets
+from funcflow import errors, ids, models
 from funcflow.api import lists, reply
 from funcflow.api.announce import announce
 from funcflow.api.operations import EMPTY, exposed_child, operation, resource
@@ -57,7 +57,7 @@ class Secrets:
     )  # fmt: skip
     def create(self, request: Request) -> webob.Response:
         """Give a value, or say where it is in Barbican. Nobody gets the value back."""
-        blank = models_secrets.Secret(
+        blank = models.Secret(
             id=ids.new(),
             name=request.body["name"],
             description=request.body.get("description", ""),
@@ -99,7 +99,7 @@ class Secret:
         found = self._found(request)
         keeps = set(request.body) == {"description"}
 
-        def change(now: models_secrets.Secret) -> models_secrets.Secret:
+        def change(now: models.Secret) -> models.Secret:
             described = dataclasses.replace(
                 now,
                 description=request.body.get("description", now.description),
@@ -126,7 +126,7 @@ class Secret:
         announce(self._services, "secrets")
         return reply.nothing()
 
-    def _found(self, request: Request) -> models_secrets.Secret:
+    def _found(self, request: Request) -> models.Secret:
         asker = request.asker
         project_id = None if asker.is_admin else asker.project_id
         with self._services.database.read() as connection:
@@ -158,7 +158,7 @@ class _Source:
         else:
             self._barbican.check(body["barbican"], request.asker)
 
-    def filled(self, request: Request, secret: models_secrets.Secret) -> models_secrets.Secret:
+    def filled(self, request: Request, secret: models.Secret) -> models.Secret:
         """The secret with the value, or the reference, of a body that was checked."""
         body: dict[str, Any] = request.body
         if "value" in body:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from funcflow import models_secrets
+from funcflow import models
 from funcflow.api import fields
 from funcflow.api.schemas import common
 
@@ -42,7 +42,7 @@ CREATE = fields.Body({"name": _NAME, **_VALUE}, required=("name",), hidden=True)
 REPLACE = fields.Body(_VALUE, hidden=True)
 
 
-def view(secret: models_secrets.Secret) -> dict[str, Any]:
+def view(secret: models.Secret) -> dict[str, Any]:
     return {
         "id": secret.id,
         "name": secret.name,

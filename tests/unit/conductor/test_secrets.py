@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from funcflow import conf as config
-from funcflow import errors, models, models_secrets
+from funcflow import errors, models
 from funcflow.conductor import secrets
 from funcflow.db import schema
 from funcflow.db import secrets as db
@@ -31,15 +31,15 @@ class Place:
         self.ring = keyring.Keys(self.conf).ring
         self.secrets = secrets.Secrets(self.conf, self.database)
 
-    def keep(self, name: str, value: str, **fields: Any) -> models_secrets.Secret:
-        made = models_secrets.Secret(id=f"id-{name}", name=name, project_id="p", created_at=1.0)
+    def keep(self, name: str, value: str, **fields: Any) -> models.Secret:
+        made = models.Secret(id=f"id-{name}", name=name, project_id="p", created_at=1.0)
         made = dataclasses.replace(made, sealed=self.ring.seal(value, made))
         made = dataclasses.replace(made, **fields)
         self.database.transact(lambda c: db.create(c, made, 100))
         return made
 
     def change(self, name: str, value: str) -> None:
-        def change(now: models_secrets.Secret) -> models_secrets.Secret:
+        def change(now: models.Secret) -> models.Secret:
             following = dataclasses.replace(now, version=now.version + 1)
             return dataclasses.replace(following, sealed=self.ring.seal(value, following))
 
@@ -53,10 +53,10 @@ def place(tmp_path: Path) -> Iterator[Place]:
     made.database.close()
 
 
-def revision(*mounts: tuple[str, models_secrets.SecretPlace, str]) -> models.Revision:
+def revision(*mounts: tuple[str, models.SecretPlace, str]) -> models.Revision:
     return models.Revision(
         function_id="f", number=1, project_id="p", runtime_id=None, code={}, digest="d",
-        secrets=tuple(models_secrets.SecretMount(secret=s, mount=m, name=n) for s, m, n in mounts),
+        secrets=tuple(models.SecretMount(secret=s, mount=m, name=n) for s, m, n in mounts),
     )  # fmt: skip
 
 

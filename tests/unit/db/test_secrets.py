@@ -6,12 +6,12 @@ import dataclasses
 
 import pytest
 
-from funcflow import errors, models_secrets
+from funcflow import errors, models
 from funcflow.db import listing, secrets
 from funcflow.db.engine import Database
 from tests.unit.db import factory
 
-MINE = models_secrets.Secret(
+MINE = models.Secret(
     id="0199a0c4-7a52-7cc1-9d3f-5b1c1f0e9a11",
     name="db-password",
     project_id=factory.PROJECT,
@@ -62,7 +62,7 @@ def test_names_are_unique_and_projects_have_so_many(kept: Database) -> None:
 
 
 def test_values_are_replaced_and_deleted(kept: Database) -> None:
-    def change(now: models_secrets.Secret) -> models_secrets.Secret:
+    def change(now: models.Secret) -> models.Secret:
         return dataclasses.replace(now, version=now.version + 1, sealed=None, barbican="b")
 
     changed = kept.transact(lambda c: secrets.replace(c, MINE.id, change))

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from funcflow import conf as config
-from funcflow import errors, models_secrets
+from funcflow import errors, models
 from funcflow.secrets import keyring
 
 OLD, NEW = bytes(range(32)), bytes(range(1, 33))
-SECRET = models_secrets.Secret(id="s", name="db-password", project_id="p", created_at=1.0)
+SECRET = models.Secret(id="s", name="db-password", project_id="p", created_at=1.0)
 
 
-def sealed(keys: list[bytes], value: str = "canary é") -> models_secrets.Secret:
+def sealed(keys: list[bytes], value: str = "canary é") -> models.Secret:
     return dataclasses.replace(SECRET, sealed=keyring.Keyring(keys).seal(value, SECRET))
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from funcflow import conf as config
-from funcflow import models_secrets
+from funcflow import models
 from funcflow.cli import main
 from funcflow.cli.commands import functions
 from funcflow.db import schema
@@ -99,7 +99,7 @@ def test_keys_are_changed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     try:
         old = configured(files[0])
         for name in ("a", "b"):
-            made = models_secrets.Secret(id=f"id-{name}", name=name, project_id="p", created_at=1.0)
+            made = models.Secret(id=f"id-{name}", name=name, project_id="p", created_at=1.0)
             made = dataclasses.replace(made, sealed=old.seal(f"value {name}", made))
             database.transact(lambda c, made=made: db.create(c, made, 9))  # type: ignore[misc]
         configured(files[1], files[0])

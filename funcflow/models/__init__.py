@@ -11,10 +11,13 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from funcflow import delegations, models_secrets, states
-from funcflow.models_scaling import LATEST as LATEST
-from funcflow.models_scaling import Provision as Provision
-from funcflow.models_scaling import Scaling as Scaling
+from funcflow import delegations, states
+from funcflow.models.scaling import LATEST as LATEST
+from funcflow.models.scaling import Provision as Provision
+from funcflow.models.scaling import Scaling as Scaling
+from funcflow.models.secrets import Secret as Secret
+from funcflow.models.secrets import SecretMount as SecretMount
+from funcflow.models.secrets import SecretPlace as SecretPlace
 
 Delivery = Literal["at-least-once", "at-most-once"]
 CompositionType = Literal["STANDARD", "EXPRESS"]
@@ -76,7 +79,7 @@ class Revision:
     environment: Mapping[str, str] = dataclasses.field(default_factory=dict)
     #: JSON that the metadata service shows to the function.
     configuration: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    secrets: tuple[models_secrets.SecretMount, ...] = ()
+    secrets: tuple[SecretMount, ...] = ()
     limits: Limits = Limits()
     delivery: Delivery = "at-least-once"
     #: Whether the worker may reach the network.

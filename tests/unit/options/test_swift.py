@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from funcflow import conf, options_swift
+from funcflow import conf
 from funcflow.cmd import parts
+from funcflow.options import swift as swift_options
 from funcflow.stores.filesystem import FilesystemStore
 from funcflow.stores.swift import SwiftStore
 
@@ -32,7 +33,7 @@ def test_who_says_how_to_log_in_to_swift_keeps_packages_there(
     file = tmp_path / "funcflow.conf"
     file.write_text(text)
     settings = conf.load([file], default={"data_dir": str(tmp_path)})
-    assert options_swift.wanted(settings) is ("auth_" in text and "# auth" not in text)
+    assert swift_options.wanted(settings) is ("auth_" in text and "# auth" not in text)
     assert type(parts.store(settings)) is kind
 
 
@@ -40,4 +41,4 @@ def test_a_folder_of_configuration_counts_too(tmp_path: Path) -> None:
     (tmp_path / "swift.conf").write_text(_LOGIN)
     settings = conf.load()
     settings([], default_config_files=[], default_config_dirs=[str(tmp_path)])
-    assert options_swift.wanted(settings)
+    assert swift_options.wanted(settings)
