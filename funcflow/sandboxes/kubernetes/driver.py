@@ -291,7 +291,10 @@ class KubernetesSandbox:
         worker = PodWorker(spec, pod, link, self._index.get, self._ended)
         with self._lock:
             self._workers[pod.uid] = worker
+            closed = self._closed
         try:
+            if closed:
+                raise SandboxError("the sandbox is closed", code="start_failed")
             if state != ("specialised" if adopted else "generic"):
                 raise SandboxError(f"pod {pod.name} is {state}", code="start_failed")
             if not adopted:
