@@ -35,6 +35,9 @@ LINT = {
     "layout": ("python", "-m", "tools.check_layout"),
     "notes": ("reno", "-q", "lint"),
 }
+#: Folders of integration tests with OpenStack's own servers.
+OPENSTACK = ("tenancy", "mistral", "sources")
+
 #: Arguments for pytest, in order: what is quick and pure comes first.
 TESTS = {
     "unit": ("tests/unit",),
@@ -43,14 +46,21 @@ TESTS = {
     "api": ("tests/api",),
     "contract": ("tests/contract",),
     "kubernetes": ("tests/integration/kubernetes",),
+    "openstack": tuple(f"tests/integration/{each}" for each in OPENSTACK),
 }
 #: As long as all the others together, so it runs beside them; its output comes when it has ended.
 BESIDE = {
-    "integration": ("tests/integration", "--ignore=tests/integration/kubernetes", "--durations=25"),
+    "integration": (
+        "tests/integration",
+        *(f"--ignore=tests/integration/{each}" for each in ("kubernetes", *OPENSTACK)),
+        "--durations=25",
+    ),
 }
 
 #: Checks whose failures run again alone, and how many failures are too many for that.
-AGAIN = ("api tests", "contract tests", "kubernetes tests", "integration tests")
+AGAIN = tuple(
+    f"{each} tests" for each in ("api", "contract", "kubernetes", "openstack", "integration")
+)
 FEW = 6
 
 Steps = dict[str, tuple[str, ...]]
