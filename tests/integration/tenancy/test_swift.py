@@ -176,10 +176,11 @@ def test_compositions_use_containers_with_what_their_owner_lent(
     assert ran["status"] == "SUCCEEDED", ran
     assert json.loads(ann.get(f"results/{ran['output']['ResultWriterDetails']['Key']}"))
 
-    # Swift lets readers into what they are let into, and nowhere else.
+    # A reader is nobody to Swift, but where a container lets them in.
     ann.post("items", X_Container_Read=f"{ann.project}:{ann.user.id}")
     weak = {"identity": {"as": "owner", "roles": ["reader"]}}
-    assert "not let you use" not in composed(api, _machine("items", "results"), **weak)["cause"]
+    unwritten = composed(api, _machine("items", "results"), **weak)
+    assert (unwritten["status"], unwritten["error"]) == ("FAILED", "States.ResultWriterFailed")
     refused = composed(api, _machine("closed", "results"), **weak)
     assert (refused["status"], refused["error"]) == ("FAILED", "States.ItemReaderFailed")
     assert refused["cause"] == "Swift does not let you use object closed/numbers.json."
