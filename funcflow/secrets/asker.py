@@ -18,7 +18,7 @@ _LOGIN = (
 )  # fmt: skip
 
 
-class Context(context.RequestContext):  # type: ignore[misc]
+class Context(context.RequestContext):
     """What castellan is given.
 
     :param login: the service's own, a password, by which Barbican is found in the catalog
@@ -38,12 +38,12 @@ class Context(context.RequestContext):  # type: ignore[misc]
         return self._plugin
 
 
-class _Asker(plugin.BaseAuthPlugin):  # type: ignore[misc]
+class _Asker(plugin.BaseAuthPlugin):
     def __init__(self, token: str, login: Any) -> None:
         super().__init__()
         self.refused = False
         self._token = token
-        known = {name: getattr(login, name, None) for name in _LOGIN}
+        known: dict[str, Any] = {name: getattr(login, name, None) for name in _LOGIN}
         self._login = identity.Password(**known)
 
     def get_token(self, session: Any, **kwargs: Any) -> str:
