@@ -21,10 +21,10 @@ from typing import Any, Final
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from funcflow import criteria, errors, events, ids, models, starts, submit, targets
+from funcflow import criteria, delegations, errors, events, ids, models, starts, submit
 from funcflow.compositions.failures import Failure
 from funcflow.criteria.compile import scope_of
-from funcflow.db import firings, rates
+from funcflow.db import composition_revisions, firings, rates
 from funcflow.db.engine import Database
 from funcflow.events import Event, Firing, Trigger
 from funcflow.trigger_identities import TriggerIdentities
@@ -176,18 +176,21 @@ class Firer:
         problem = None if trigger.enabled else "the trigger is disabled"
         return Trial(verdicts, True, text, problem)
 
-    def target(self, trigger: Trigger) -> targets.Target | None:
-        """The function that would run; None: it is a composition.
+    def asks(self, trigger: Trigger) -> tuple[delegations.Identity | None, str]:
+        """As whom the target acts, and whose it is.
 
         :raises funcflow.errors.NotFound: there is no such target in the project
         """
         context = models.RequestContext(project_id=trigger.project_id, request_id="-")
         target = trigger.target
         if target.kind == "composition":
-            self._starter.check(context, target.id, target.version, target.alias)
-            return None
+            run = self._starter.resolve(context, target.id, target.version, target.alias)
+            with self._database.read() as connection:
+                lent = composition_revisions.identity(connection, run.composition_id, run.revision)
+            return lent or (None, trigger.project_id)
         alias = target.alias if target.kind == "alias" else None
-        return self._submitter.resolve(context, target.id or None, target.version, alias)
+        found = self._submitter.resolve(context, target.id or None, target.version, alias)
+        return found.identity, found.project_id
 
     # -- steps ----------------------------------------------------------------------------
 
@@ -293,8 +296,7 @@ class Firer:
         """
         :raises TrustInvalid: it would run as somebody who does not lend that any more
         """
-        target = self.target(trigger)
-        self.identities.check(trigger, None if target is None else target.identity)
+        self.identities.check(trigger, self.asks(trigger)[0])
 
     def _take_rate(self, trigger: Trigger, now: float) -> None:
         if trigger.rate_limit is None:
