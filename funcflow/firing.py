@@ -21,13 +21,15 @@ from typing import Any, Final
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from funcflow import criteria, errors, events, ids, models, starts, submit
+from funcflow import criteria, delegations, errors, events, ids, models, starts, submit
 from funcflow.compositions.failures import Failure
 from funcflow.criteria.compile import scope_of
-from funcflow.db import firings, rates
+from funcflow.db import composition_revisions, firings, rates
 from funcflow.db.engine import Database
 from funcflow.events import Event, Firing, Trigger
+from funcflow.trigger_identities import TriggerIdentities
 from funcflow.triggers import base
+from funcflow.trusts.base import TrustInvalid
 
 LOG = logging.getLogger(__name__)
 
@@ -104,6 +106,8 @@ class Firer:
         self._submitter = submitter
         self._starter = starter
         self._clock = clock
+        #: What triggers are lent.
+        self.identities = TriggerIdentities(conf, database, submitter.identities.trusts)
         self._lock = threading.Lock()
         self._compiled: dict[tuple[str, float | None], Compiled] = {}
         #: Firings by outcome, for metrics.
@@ -164,7 +168,7 @@ class Firer:
         try:
             text = made.input.text(scope)
             made.key.digest(scope)
-            self._target(trigger)
+            self._check_lent(trigger)
         except Failure as exc:
             return Trial(verdicts, True, problem=exc.cause)
         except errors.FuncflowError as exc:
@@ -172,11 +176,21 @@ class Firer:
         problem = None if trigger.enabled else "the trigger is disabled"
         return Trial(verdicts, True, text, problem)
 
-    def check_target(self, trigger: Trigger) -> None:
-        """
+    def asks(self, trigger: Trigger) -> tuple[delegations.Identity | None, str]:
+        """As whom the target acts, and whose it is.
+
         :raises funcflow.errors.NotFound: there is no such target in the project
         """
-        self._target(trigger)
+        context = models.RequestContext(project_id=trigger.project_id, request_id="-")
+        target = trigger.target
+        if target.kind == "composition":
+            run = self._starter.resolve(context, target.id, target.version, target.alias)
+            with self._database.read() as connection:
+                lent = composition_revisions.identity(connection, run.composition_id, run.revision)
+            return lent or (None, trigger.project_id)
+        alias = target.alias if target.kind == "alias" else None
+        found = self._submitter.resolve(context, target.id or None, target.version, alias)
+        return found.identity, found.project_id
 
     # -- steps ----------------------------------------------------------------------------
 
@@ -219,6 +233,7 @@ class Firer:
         firing = dataclasses.replace(firing, updated_at=now, retry_at=None)
         try:
             text = self._compile(trigger).input.text(self._scope(trigger, event, now))
+            self._check_lent(trigger)
             for _ in range(_EARLIER):
                 begun = self._start(trigger, text, f"{trigger.id}:{firing.key}:{previous}", firing)
                 if begun.created_at >= firing.created_at - trigger.dedup_window - 1:
@@ -226,6 +241,9 @@ class Firer:
                 previous = begun.id  # of long ago; it is over, and its firing forgotten
         except Failure as exc:
             return _failed(trigger, firing, exc.cause, event, forever=True)
+        except TrustInvalid as exc:
+            self.identities.end(trigger, exc)
+            return _failed(trigger, firing, f"{exc.code}: {exc.message}", event, forever=True)
         except errors.TooMany as exc:
             raise base.Busy(exc.message, retry_after=exc.retry_after or _PAUSE) from exc
         except errors.Conflict as exc:
@@ -270,17 +288,15 @@ class Firer:
             sync=False,
             description=_DESCRIPTIONS[trigger.origin].format(trigger.id),
             idempotency_key=key,
+            lent=trigger.identity,
         )
         return self._submitter.submit(context, call).execution
 
-    def _target(self, trigger: Trigger) -> None:
-        context = models.RequestContext(project_id=trigger.project_id, request_id="-")
-        target = trigger.target
-        if target.kind == "composition":
-            self._starter.check(context, target.id, target.version, target.alias)
-        else:
-            alias = target.alias if target.kind == "alias" else None
-            self._submitter.check(context, target.id or None, target.version, alias)
+    def _check_lent(self, trigger: Trigger) -> None:
+        """
+        :raises TrustInvalid: it would run as somebody who does not lend that any more
+        """
+        self.identities.check(trigger, self.asks(trigger)[0])
 
     def _take_rate(self, trigger: Trigger, now: float) -> None:
         if trigger.rate_limit is None:

@@ -236,6 +236,8 @@ class CompositionRevision:
     #: sha256 of the definition's text, in hexadecimal.
     digest: str
     created_at: float = 0.0
+    #: As whom it uses buckets: its owner; None: nobody.
+    identity: delegations.Identity | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,7 +99,14 @@ class Compositions:
             Kind.FUNCTION.value: functions,
             Kind.INVOKE.value: functions,
             **performers.build(
-                conf, database, board, self.entry, parts.texts, self._nested, around.clock
+                conf,
+                database,
+                board,
+                self.entry,
+                parts.texts,
+                self._nested,
+                around.clock,
+                around.runs.trusts,
             ),
         }
 

@@ -26,6 +26,7 @@ from funcflow.conductor.compositions.services import Services
 from funcflow.conductor.compositions.waiters import Waiters
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
+from taskflow_flows import invocation as inv
 
 #: Calls and transfers at once.
 CALLS: Final = 64
@@ -40,6 +41,7 @@ def build(
     texts: offload.Offload,
     targets: CompositionTargets,
     clock: Callable[[], float],
+    trusts: inv.Trusts | None = None,
 ) -> Mapping[str, base.Performer]:
     """By name.
 
@@ -57,7 +59,7 @@ def build(
         return http_tasks.HttpWork(client, command.work, bounds)
 
     objects = Background(
-        Objects(buckets, database, options.items_limit), Waiters("objects", TRANSFERS)
+        Objects(buckets, database, options.items_limit, trusts), Waiters("objects", TRANSFERS)
     )
     people = People(database)
     return {
