@@ -235,6 +235,8 @@ class CompositionRevision:
     definition: str
     #: sha256 of the definition's text, in hexadecimal.
     digest: str
+    #: As whom its workflows run.
+    identity: delegations.Identity | None = None
     created_at: float = 0.0
 
 
