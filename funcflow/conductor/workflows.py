@@ -59,14 +59,19 @@ class Workflows:
         known: definitions.Definitions,
         trusts: inv.Trusts | None,
         nudge: Callable[[str, str | None], None],
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        """:param nudge: has a composition's execution look into its inbox, by id and owner"""
+        """
+        :param trusts: what is lent to workflows; None: nothing can be
+        :param nudge: has a composition's execution look into its inbox, by id and owner
+        """
         options = conf.mistral
         self._database = database
         self._texts = known.texts
         self._histories = histories.Histories(database, known)
         self._trusts = trusts
         self._nudge = nudge
+        self._clock = clock
         self._mistral = workflows.Workflows(conf)
         self._policy = runner.Policy(0, conf.callbacks.backoff, conf.callbacks.max_backoff)
         self._max_age: float = conf.callbacks.max_age
@@ -116,7 +121,7 @@ class Workflows:
 
     def work(self) -> int:
         """Claim what is due and see to it; how many were ours."""
-        now = time.time()
+        now = self._clock()
         with self._database.read() as connection:
             found = db.due(connection, now, THREADS)
         if not found:
@@ -150,19 +155,19 @@ class Workflows:
             self._tell(run, self._failed(run, Failure(exc.error, exc.message), refused=True))
             return
         except errors.Unavailable as exc:
-            if time.time() - run.created_at < self._patience:
+            if self._clock() - run.created_at < self._patience:
                 raise
             self._tell(run, self._failed(run, Failure(work.NO_MISTRAL, exc.message), refused=True))
             return
         self.started += 1
-        if self._change(run, stage=Stage.WAITING, attempts=0, due_at=time.time() + self._look):
+        if self._change(run, stage=Stage.WAITING, attempts=0, due_at=self._clock() + self._look):
             self._deliver(run, performer.submitted(run))
         else:
             self._unwanted(run)
 
     def _unwanted(self, run: Run) -> None:
         """It was started, and was to be stopped meanwhile, or somebody else has it by now."""
-        now = time.time()
+        now = self._clock()
 
         def hasten(connection: object) -> bool:
             found = db.find(connection, run.id)  # type: ignore[arg-type]
@@ -187,10 +192,10 @@ class Workflows:
         elif seen.state in workflows.OVER:
             self._tell(run, self._answer(run, seen))
         elif run.looks >= _SURE and not self._waits(run):
-            self._change(run, stage=Stage.STOPPING, attempts=0, due_at=time.time())
+            self._change(run, stage=Stage.STOPPING, attempts=0, due_at=self._clock())
         else:
             pause = min(self._max_look, self._look * 1.5 ** min(run.looks, 60))
-            self._change(run, attempts=0, looks=run.looks + 1, due_at=time.time() + pause)
+            self._change(run, attempts=0, looks=run.looks + 1, due_at=self._clock() + pause)
 
     def _cancel(self, run: Run) -> None:
         try:
@@ -198,7 +203,7 @@ class Workflows:
         except workflows.Refused as exc:
             LOG.error("workflow %s goes on, as we may not cancel it: %s", run.id, exc.message)
         except errors.Unavailable as exc:
-            if time.time() - run.created_at < self._max_age or run.attempts < THREADS:
+            if self._clock() - run.created_at < self._max_age or run.attempts < THREADS:
                 raise
             LOG.error("workflow %s goes on, as Mistral does not answer: %s", run.id, exc.message)
         else:
@@ -236,11 +241,11 @@ class Workflows:
         if seen.too_large:
             cause = payloads.too_large(f"workflow execution {run.id}")
             return self._failed(run, Failure(failures.DATA_LIMIT, cause))
-        return signals.TaskSucceeded(time=time.time(), id=run.command, output=seen.output)
+        return signals.TaskSucceeded(time=self._clock(), id=run.command, output=seen.output)
 
     def _failed(self, run: Run, failure: Failure, *, refused: bool = False) -> Signal:
         return signals.TaskFailed(
-            time=time.time(),
+            time=self._clock(),
             id=run.command,
             error=failure.error,
             cause=failure.cause,
@@ -255,7 +260,7 @@ class Workflows:
 
     def _deliver(self, run: Run, signal: Signal) -> None:
         text = self._texts.out(json.dumps(signals.dump(signal), ensure_ascii=False))
-        deliver = composition_executions.Deliver(run.execution_id, (text,), time.time())
+        deliver = composition_executions.Deliver(run.execution_id, (text,), self._clock())
         delivered = self._database.write(deliver)
         if delivered is not None:
             self._nudge(run.execution_id, delivered.owner)
@@ -266,7 +271,7 @@ class Workflows:
 
     def _later(self, run: Run) -> None:
         """Mistral did not answer."""
-        again = time.time() + self._policy.delay(run.attempts)
+        again = self._clock() + self._policy.delay(run.attempts)
         self._change(run, due_at=again)
 
     def _change(self, run: Run, **values: object) -> bool:

@@ -34,7 +34,7 @@ MISTRAL = [
     ),
     cfg.StrOpt("ca", help="CA certificates to trust besides the machine's."),
     cfg.FloatOpt(
-        "timeout", default=30.0, min=0.1, help="Seconds one request for a workflow takes."
+        "timeout", default=10.0, min=0.1, help="Seconds one request for a workflow may take."
     ),
     cfg.URIOpt(
         "notify_url",

@@ -101,6 +101,7 @@ class Compositions:
             around.definitions,
             around.runs.trusts,
             lambda execution_id, owner: self.nudge(execution_id, owner, around.name),
+            around.clock,
         )
         self._performers: dict[str, base.Performer] = {
             Kind.FUNCTION.value: functions,
