@@ -173,10 +173,10 @@ class SourceOf:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What runs. ``id``: of the function or composition; "" for ``alias``, which is of a
-    function and named by ``alias``."""
+    """What runs. ``id``: of the function or composition; name or id of Mistral's ``workflow``; ""
+    for ``alias``, which is of a function and named by ``alias``."""
 
-    kind: Literal["function", "alias", "composition"]
+    kind: Literal["function", "alias", "composition", "workflow"]
     id: str = ""
     version: int = models.LATEST
     alias: str | None = None
@@ -249,7 +249,7 @@ class Firing:
     event_source: str
     event_type: str
     outcome: Outcome
-    #: What was started, and whether it is of a function or of a composition.
+    #: What was started, and whether it is of a function, a composition or a workflow.
     execution_id: str | None = None
     kind: str | None = None
     reason: str | None = None

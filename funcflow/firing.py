@@ -21,12 +21,23 @@ from typing import Any, Final
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from funcflow import criteria, errors, events, ids, models, starts, submit
+from funcflow import (
+    criteria,
+    errors,
+    events,
+    ids,
+    models,
+    starts,
+    submit,
+    workflow_targets,
+    workflows,
+)
 from funcflow.compositions.failures import Failure
 from funcflow.criteria.compile import scope_of
 from funcflow.db import firings, rates
 from funcflow.db.engine import Database
 from funcflow.events import Event, Firing, Trigger
+from funcflow.models.workflows import Wanted
 from funcflow.triggers import base
 
 LOG = logging.getLogger(__name__)
@@ -103,6 +114,8 @@ class Firer:
         self._database = database
         self._submitter = submitter
         self._starter = starter
+        self._workflows = workflows.Workflows(conf)
+        self._patience: float = conf.callbacks.max_age
         self._clock = clock
         self._lock = threading.Lock()
         self._compiled: dict[tuple[str, float | None], Compiled] = {}
@@ -233,18 +246,26 @@ class Firer:
                 return _failed(trigger, firing, f"{exc.code}: {exc.message}", event)
             reason = "the same event, or one with its key, was taken before with another input"
             return dataclasses.replace(firing, outcome="fired", reason=reason)
+        except workflows.Away as exc:
+            # It may be away for long, and not every source tells of an event again.
+            over = now - firing.created_at > self._patience
+            return _failed(trigger, firing, f"{exc.code}: {exc.message}", event, forever=over,
+                           counts=False)  # fmt: skip
         except errors.FuncflowError as exc:
             if exc.status >= 500:
                 raise
             return _failed(trigger, firing, f"{exc.code}: {exc.message}", event)
-        kind = "composition" if trigger.target.kind == "composition" else "function"
+        kind = "function" if trigger.target.kind == "alias" else trigger.target.kind
         return dataclasses.replace(
             firing, outcome="fired", execution_id=begun.id, kind=kind, reason=None, event=None
         )
 
     def _start(
         self, trigger: Trigger, text: str, key: str, firing: Firing
-    ) -> models.Execution | models.CompositionExecution:
+    ) -> models.Execution | models.CompositionExecution | workflow_targets.Begun:
+        if trigger.target.kind == "workflow":
+            lent = self._lent(trigger)
+            return workflow_targets.start(self._workflows, trigger, firing, text, key, lent)
         context = models.RequestContext(
             project_id=trigger.project_id,
             roles=("member",),
@@ -276,11 +297,17 @@ class Firer:
     def _target(self, trigger: Trigger) -> None:
         context = models.RequestContext(project_id=trigger.project_id, request_id="-")
         target = trigger.target
-        if target.kind == "composition":
+        if target.kind == "workflow":
+            self._workflows.check(Wanted(workflow=target.id), self._lent(trigger))
+        elif target.kind == "composition":
             self._starter.check(context, target.id, target.version, target.alias)
         else:
             alias = target.alias if target.kind == "alias" else None
             self._submitter.check(context, target.id or None, target.version, alias)
+
+    def _lent(self, trigger: Trigger) -> workflows.Lent:
+        """A token of what the trigger was lent; None: it was lent nothing."""
+        return None
 
     def _take_rate(self, trigger: Trigger, now: float) -> None:
         if trigger.rate_limit is None:
@@ -342,12 +369,18 @@ def _firing(trigger: Trigger, event: Event, key: str, now: float) -> Firing:
 
 
 def _failed(
-    trigger: Trigger, firing: Firing, reason: str, event: Event, *, forever: bool = False
+    trigger: Trigger,
+    firing: Firing,
+    reason: str,
+    event: Event,
+    *,
+    forever: bool = False,
+    counts: bool = True,
 ) -> Firing:
-    """With when to try again, or dead when that was the last attempt."""
-    tried = firing.attempts if firing.outcome != "retrying" else firing.attempts + 1
+    """With when to try again, or dead when that was the last attempt that ``counts``."""
+    tried = firing.attempts + (counts and firing.outcome == "retrying")
     kept = dataclasses.replace(firing, attempts=tried, reason=reason[:1000], event=event.text())
-    if forever or tried >= trigger.retry.attempts:
+    if forever or (counts and tried >= trigger.retry.attempts):
         LOG.warning("Trigger %s gives up on an event: %s", trigger.id, reason)
         return dataclasses.replace(kept, outcome="dead", retry_at=None)
     pause = min(3600.0, trigger.retry.interval * 2 ** min(tried - 1, 20))

@@ -14,6 +14,7 @@ import hmac
 import ipaddress
 import json
 from typing import Any, Final
+from urllib.parse import quote
 
 from oslo_config import cfg
 
@@ -73,6 +74,19 @@ class Seen:
     too_large: bool = False
 
 
+class NotConfigured(errors.BadRequest):
+    code = "no_mistral"
+    hint = "Ask your operator to set [mistral] url."
+
+
+def check_configured(conf: cfg.ConfigOpts) -> None:
+    """
+    :raises NotConfigured: nothing says where Mistral is, nor could a catalog
+    """
+    if not conf.mistral.url and conf.api.auth != "keystone":
+        raise NotConfigured("there is no Mistral that could run a workflow")
+
+
 class Rest:
     """Mistral's API; any thread may call."""
 
@@ -128,15 +142,17 @@ class Workflows:
         self._notify_url: str = (conf.mistral.notify_url or "").rstrip("/")
         self._conf = conf
 
-    def start(self, run_id: str, wanted: Wanted, lent: Lent) -> float | None:
+    def start(self, run_id: str, wanted: Wanted, lent: Lent, *, told: bool = True) -> float | None:
         """Have Mistral start it, unless it has the execution; when it was made, if Mistral says.
+
+        :param told: we want to be told of its end
 
         :raises Refused: it cannot be started like this
         :raises Away: ask again
         """
         named = "workflow_id" if ids.is_id(wanted.workflow) else "workflow_name"
         params: dict[str, Any] = {"env": dict(wanted.env)} if wanted.env else {}
-        if self._notify_url:
+        if self._notify_url and told:
             params["notify"] = [self._notification(run_id)]
         body = {
             "id": run_id,
@@ -150,6 +166,18 @@ class Workflows:
         if answer.status == 404:
             raise Refused(work.WORKFLOW_NOT_FOUND, f"Mistral: {said(answer)}")
         return _seconds(_object(_good(answer)).get("created_at"))
+
+    def check(self, wanted: Wanted, lent: Lent) -> None:
+        """
+        :raises Refused: there is no such workflow, or we may not see it
+        :raises Away: who knows
+        """
+        path = f"/v2/workflows/{quote(wanted.workflow, safe='')}?fields=name"
+        path += f"&namespace={quote(wanted.namespace, safe='')}" if wanted.namespace else ""
+        answer = self._ask("GET", path, lent)
+        if answer.status == 404:
+            raise Refused(work.WORKFLOW_NOT_FOUND, f"Mistral: {said(answer)}")
+        _good(answer)
 
     def look(self, run_id: str, lent: Lent) -> Seen | None:
         """How it stands; None: Mistral does not have it (any more).

@@ -9,7 +9,10 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+#: What a workflow knows of who started it: ``env().funcflow`` in its expressions.
+ENV: Final = "funcflow"
 
 
 class Stage(enum.StrEnum):

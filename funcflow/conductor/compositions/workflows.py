@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
 
 from funcflow import ids, models
 from funcflow.compositions import signals
@@ -20,10 +19,7 @@ from funcflow.conductor.compositions.holder import Holder
 from funcflow.db import composition_revisions as revisions
 from funcflow.db import workflow_runs as db
 from funcflow.db.engine import Database
-from funcflow.models.workflows import Run, Stage, Wanted
-
-#: What a workflow may know of who started it: ``env().funcflow`` in its expressions.
-ENV: Final = "funcflow"
+from funcflow.models.workflows import ENV, Run, Stage, Wanted
 
 
 class Workflows:
