@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from funcflow import errors, models
+from funcflow import delegations, errors, models
 
 SPECVERSION: Final = "1.0"
 #: Extension attributes that events have on their way from one execution to the next: how many
@@ -221,6 +221,9 @@ class Trigger:
     #: The noun it was made as: triggers, jobs or webhooks.
     origin: str = "triggers"
     slot: int = 0
+    #: As whom it asks its source, and what its target gets that acts as its caller: its owner's,
+    #: who is whoever made it what it is. None: nobody's.
+    identity: delegations.Identity | None = None
     created_at: float
     updated_at: float | None = None
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 import collections
 import dataclasses
 import json
-import re
-import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -29,16 +27,19 @@ from funcflow import (
     models,
     starts,
     submit,
+    targets,
     workflow_targets,
     workflows,
 )
+from funcflow import firing_records as records
 from funcflow.compositions.failures import Failure
 from funcflow.criteria.compile import scope_of
 from funcflow.db import firings, rates
 from funcflow.db.engine import Database
 from funcflow.events import Event, Firing, Trigger
-from funcflow.models.workflows import Wanted
+from funcflow.trigger_identities import TriggerIdentities
 from funcflow.triggers import base
+from funcflow.trusts.base import TrustInvalid
 
 LOG = logging.getLogger(__name__)
 
@@ -48,7 +49,6 @@ _KEPT: Final = 1000
 _PAUSE: Final = 1.0
 #: What set a firing off long ago under the same key may be found this often.
 _EARLIER: Final = 10
-_TRACE = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
 
 
 class TooDeep(errors.FuncflowError):
@@ -117,6 +117,8 @@ class Firer:
         self._workflows = workflows.Workflows(conf)
         self._patience: float = conf.callbacks.max_age
         self._clock = clock
+        #: What triggers are lent.
+        self.identities = TriggerIdentities(conf, database, submitter.identities.trusts)
         self._lock = threading.Lock()
         self._compiled: dict[tuple[str, float | None], Compiled] = {}
         #: Firings by outcome, for metrics.
@@ -146,7 +148,7 @@ class Firer:
         now = self._clock()
         key = criteria.Key(None).digest(self._scope(trigger, event, now))
         firing = dataclasses.replace(
-            _firing(trigger, event, key, now), outcome="skipped", reason=reason
+            records.made(trigger, event, key, now), outcome="skipped", reason=reason
         )
         self._database.write(firings.Record(firing))
         self.counts["skipped"] += 1
@@ -177,7 +179,9 @@ class Firer:
         try:
             text = made.input.text(scope)
             made.key.digest(scope)
-            self._target(trigger)
+            self._check_lent(trigger)
+            if trigger.target.kind == "workflow":
+                self._workflows.check(trigger.target.id, self._lent(trigger))
         except Failure as exc:
             return Trial(verdicts, True, problem=exc.cause)
         except errors.FuncflowError as exc:
@@ -185,11 +189,20 @@ class Firer:
         problem = None if trigger.enabled else "the trigger is disabled"
         return Trial(verdicts, True, text, problem)
 
-    def check_target(self, trigger: Trigger) -> None:
-        """
+    def target(self, trigger: Trigger) -> targets.Target | None:
+        """The function that would run; None: it is none.
+
         :raises funcflow.errors.NotFound: there is no such target in the project
         """
-        self._target(trigger)
+        context = models.RequestContext(project_id=trigger.project_id, request_id="-")
+        target = trigger.target
+        if target.kind == "workflow":
+            return None  # There as long as Mistral says so.
+        if target.kind == "composition":
+            self._starter.check(context, target.id, target.version, target.alias)
+            return None
+        alias = target.alias if target.kind == "alias" else None
+        return self._submitter.resolve(context, target.id or None, target.version, alias)
 
     # -- steps ----------------------------------------------------------------------------
 
@@ -207,11 +220,11 @@ class Firer:
         with self._database.read() as connection:
             before = firings.find(connection, trigger.id, key)
         replaces = None if before is None else before.id
-        firing = _firing(trigger, event, key, now)
+        firing = records.made(trigger, event, key, now)
         if not matched:
             if before is not None and before.outcome != "unmatched":
                 return _Judged(before, before=True)
-            no = dataclasses.replace(firing, outcome="unmatched", reason=_why(verdicts))
+            no = dataclasses.replace(firing, outcome="unmatched", reason=records.why(verdicts))
             return _Judged(no, replaces)
         if before is not None and _same(trigger, before, now):
             return _Judged(before, before=True)
@@ -221,7 +234,7 @@ class Firer:
             return _Judged(dataclasses.replace(firing, outcome="refused", reason=reason), replaces)
         self._take_rate(trigger, now)
         if problem is not None:
-            return _Judged(_failed(trigger, firing, problem, event, forever=True), replaces)
+            return _Judged(records.failed(trigger, firing, problem, event, forever=True), replaces)
         previous = before.id if before is not None and before.outcome == "fired" else "-"
         return _Judged(self._started(trigger, event, firing, now, previous), replaces)
 
@@ -232,29 +245,35 @@ class Firer:
         firing = dataclasses.replace(firing, updated_at=now, retry_at=None)
         try:
             text = self._compile(trigger).input.text(self._scope(trigger, event, now))
+            self._check_lent(trigger)
             for _ in range(_EARLIER):
                 begun = self._start(trigger, text, f"{trigger.id}:{firing.key}:{previous}", firing)
                 if begun.created_at >= firing.created_at - trigger.dedup_window - 1:
                     break
                 previous = begun.id  # of long ago; it is over, and its firing forgotten
         except Failure as exc:
-            return _failed(trigger, firing, exc.cause, event, forever=True)
+            return records.failed(trigger, firing, exc.cause, event, forever=True)
+        except TrustInvalid as exc:
+            self.identities.end(trigger, exc)
+            return records.failed(
+                trigger, firing, f"{exc.code}: {exc.message}", event, forever=True
+            )
         except errors.TooMany as exc:
             raise base.Busy(exc.message, retry_after=exc.retry_after or _PAUSE) from exc
         except errors.Conflict as exc:
             if exc.code not in ("idempotency_mismatch", "execution_exists"):
-                return _failed(trigger, firing, f"{exc.code}: {exc.message}", event)
+                return records.failed(trigger, firing, f"{exc.code}: {exc.message}", event)
             reason = "the same event, or one with its key, was taken before with another input"
             return dataclasses.replace(firing, outcome="fired", reason=reason)
         except workflows.Away as exc:
             # It may be away for long, and not every source tells of an event again.
             over = now - firing.created_at > self._patience
-            return _failed(trigger, firing, f"{exc.code}: {exc.message}", event, forever=over,
-                           counts=False)  # fmt: skip
+            said = f"{exc.code}: {exc.message}"
+            return records.failed(trigger, firing, said, event, forever=over, counts=False)
         except errors.FuncflowError as exc:
             if exc.status >= 500:
                 raise
-            return _failed(trigger, firing, f"{exc.code}: {exc.message}", event)
+            return records.failed(trigger, firing, f"{exc.code}: {exc.message}", event)
         kind = "function" if trigger.target.kind == "alias" else trigger.target.kind
         return dataclasses.replace(
             firing, outcome="fired", execution_id=begun.id, kind=kind, reason=None, event=None
@@ -291,23 +310,22 @@ class Firer:
             sync=False,
             description=_DESCRIPTIONS[trigger.origin].format(trigger.id),
             idempotency_key=key,
+            lent=trigger.identity,
         )
         return self._submitter.submit(context, call).execution
 
-    def _target(self, trigger: Trigger) -> None:
-        context = models.RequestContext(project_id=trigger.project_id, request_id="-")
-        target = trigger.target
-        if target.kind == "workflow":
-            self._workflows.check(Wanted(workflow=target.id), self._lent(trigger))
-        elif target.kind == "composition":
-            self._starter.check(context, target.id, target.version, target.alias)
-        else:
-            alias = target.alias if target.kind == "alias" else None
-            self._submitter.check(context, target.id or None, target.version, alias)
+    def _check_lent(self, trigger: Trigger) -> None:
+        """
+        :raises TrustInvalid: it would run as somebody who does not lend that any more
+        """
+        target = self.target(trigger)
+        self.identities.check(trigger, None if target is None else target.identity)
 
     def _lent(self, trigger: Trigger) -> workflows.Lent:
-        """A token of what the trigger was lent; None: it was lent nothing."""
-        return None
+        """What its workflow runs with; None: it was lent nothing."""
+        if trigger.identity is None:
+            return None
+        return self.identities.delegation(trigger, lasting=workflows.LASTING)
 
     def _take_rate(self, trigger: Trigger, now: float) -> None:
         if trigger.rate_limit is None:
@@ -349,56 +367,6 @@ def _same(trigger: Trigger, before: Firing, now: float) -> bool:
     if before.outcome in ("unmatched", "retrying"):
         return before.outcome == "retrying"
     return now - before.created_at < trigger.dedup_window
-
-
-def _firing(trigger: Trigger, event: Event, key: str, now: float) -> Firing:
-    return Firing(
-        id=ids.new(),
-        trigger_id=trigger.id,
-        project_id=trigger.project_id,
-        key=key,
-        event_id=event.id,
-        event_source=event.source,
-        event_type=event.type,
-        outcome="fired",
-        depth=event.depth + 1,
-        traceparent=_child(event.traceparent),
-        created_at=now,
-        updated_at=now,
-    )
-
-
-def _failed(
-    trigger: Trigger,
-    firing: Firing,
-    reason: str,
-    event: Event,
-    *,
-    forever: bool = False,
-    counts: bool = True,
-) -> Firing:
-    """With when to try again, or dead when that was the last attempt that ``counts``."""
-    tried = firing.attempts + (counts and firing.outcome == "retrying")
-    kept = dataclasses.replace(firing, attempts=tried, reason=reason[:1000], event=event.text())
-    if forever or (counts and tried >= trigger.retry.attempts):
-        LOG.warning("Trigger %s gives up on an event: %s", trigger.id, reason)
-        return dataclasses.replace(kept, outcome="dead", retry_at=None)
-    pause = min(3600.0, trigger.retry.interval * 2 ** min(tried - 1, 20))
-    return dataclasses.replace(kept, outcome="retrying", retry_at=firing.updated_at + pause)
-
-
-def _why(verdicts: list[criteria.Verdict]) -> str:
-    no = next(verdict for verdict in verdicts if not verdict.matched)
-    return f"{no.criterion[:300]}: {no.problem or 'no'}"[:1000]
-
-
-def _child(parent: str | None) -> str:
-    """A traceparent of the same trace, or of a new one."""
-    span = secrets.token_hex(8)
-    match = _TRACE.fullmatch(parent or "")
-    if match is None:
-        return f"00-{secrets.token_hex(16)}-{span}-00"
-    return f"00-{match[1]}-{span}-{match[2]}"
 
 
 def event_of(firing: Firing) -> Event | None:

@@ -38,7 +38,7 @@ class Identities:
     """Thread-safe."""
 
     def __init__(self, conf: cfg.ConfigOpts, database: Database) -> None:
-        self._trusts = book.load(conf, database)
+        self.trusts = book.load(conf, database)
         self._renews = bool(conf.trusts.owner_lifetime)
         self._look_at: dict[str, float] = {}
 
@@ -70,7 +70,7 @@ class Identities:
         same = had is not None and (had.kind, had.roles) == (wanted.kind, wanted.roles)
         if same and had is not None and had.trust_id and had.user_id == context.user_id:
             _check_project(context, new)
-            if self._trusts.renew(context, had.trust_id, old=not asked):
+            if self.trusts.renew(context, had.trust_id, old=not asked):
                 return dataclasses.replace(new, identity=had)
         return self._lent(context, new, wanted)
 
@@ -102,7 +102,7 @@ class Identities:
         identity: delegations.Identity,
     ) -> models.Revision:
         _check_project(context, revision)
-        trust_id = self._trusts.make(context, identity.roles, kind="owner")
+        trust_id = self.trusts.make(context, identity.roles, kind="owner")
         lent = dataclasses.replace(identity, user_id=context.user_id, trust_id=trust_id)
         return dataclasses.replace(revision, identity=lent)
 
@@ -114,29 +114,34 @@ class Identities:
         identity: delegations.Identity,
         project_id: str,
         lend: bool,
+        lent: delegations.Identity | None = None,
     ) -> str | None:
         """What the caller lends to a function of the project: our name of the trust; None: the
         function acts as its owner.
 
         :param lend: the caller wants to lend it to another project's function
+        :param lent: what a trigger, which is the caller, was lent to lend on
         :raises NotLent: the caller did not say so
         :raises base.TrustRefused: the caller may not lend that
         :raises errors.Unavailable: Keystone is away
         """
         if identity.kind == "caller":
+            if lent is not None:
+                _check_same(identity, lent)
+                return lent.trust_id
             if project_id != context.project_id and not lend:
                 raise NotLent(
                     f"the function is project {project_id}'s, and wants to act as you with the "
                     f"roles {', '.join(identity.roles)}"
                 )
-            return self._trusts.of_caller(context, identity.roles)
+            return self.trusts.of_caller(context, identity.roles)
         if self._renews and identity.trust_id and identity.user_id == context.user_id:
             self._renew(context, identity.trust_id)
         return None
 
     def forget(self, trust_id: str) -> None:
         """What a caller lent is good no longer."""
-        self._trusts.forget(trust_id)
+        self.trusts.forget(trust_id)
 
     def _renew(self, context: models.RequestContext, trust_id: str) -> None:
         """An owner's trust that ends, on occasion of a call of the owner's."""
@@ -147,7 +152,7 @@ class Identities:
             self._look_at.clear()
         self._look_at[trust_id] = now + LOOK_AGAIN
         try:
-            self._trusts.renew(context, trust_id, old=True)
+            self.trusts.renew(context, trust_id, old=True)
         except errors.FuncflowError as exc:
             LOG.warning("the trust of user %s is not renewed: %s", context.user_id, exc)
 
@@ -158,4 +163,14 @@ def _check_project(context: models.RequestContext, revision: models.Revision) ->
             f"the function acts as its owner in project {revision.project_id}: only somebody of "
             "that project may make it what it is",
             hint="Log in to the function's project.",
+        )
+
+
+def _check_same(wanted: delegations.Identity, lent: delegations.Identity) -> None:
+    """A function gets the roles that it asks for, and no others."""
+    if wanted.roles != lent.roles:
+        raise base.TrustRefused(
+            f"the function asks for the roles {', '.join(wanted.roles)}, and the trigger was lent "
+            f"{', '.join(lent.roles)}",
+            hint="Update the trigger's identity.",
         )

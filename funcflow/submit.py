@@ -15,6 +15,7 @@ from oslo_config import cfg
 from funcflow import (
     callbacks,
     control,
+    delegations,
     errors,
     handover,
     identities,
@@ -55,6 +56,8 @@ class Call:
     lend_identity: bool = False
     #: Who is to be told of the end of an asynchronous one.
     callback: callbacks.Wanted | None = None
+    #: What a trigger, which calls, was lent for that.
+    lent: delegations.Identity | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class Submitter:
         self._control = control
         self._targets = targets.Targets(database, TARGET_AGE)
         self._quotas = quotas.load(conf, database)
-        self._identities = identities.Identities(conf, database)
+        self.identities = identities.Identities(conf, database)
         self._queues = queues.Queues(conf, database, "function")
         self._stopping = threading.Event()
 
@@ -109,8 +112,8 @@ class Submitter:
                 return self._again(execution, known, call)
         self._take_rate(execution.project_id)
         if target.identity is not None:
-            lent = self._identities.of_call(
-                context, target.identity, target.project_id, call.lend_identity
+            lent = self.identities.of_call(
+                context, target.identity, target.project_id, call.lend_identity, call.lent
             )
             execution = dataclasses.replace(execution, trust_id=lent)
         if call.sync:
@@ -121,7 +124,13 @@ class Submitter:
         self, context: models.RequestContext, function: str | None, version: int, alias: str | None
     ) -> str:
         """The id of the function that a call would run; errors as of :meth:`submit`."""
-        return self._targets.resolve(context, function, version, alias).function_id
+        return self.resolve(context, function, version, alias).function_id
+
+    def resolve(
+        self, context: models.RequestContext, function: str | None, version: int, alias: str | None
+    ) -> targets.Target:
+        """What a call would run; errors as of :meth:`submit`."""
+        return self._targets.resolve(context, function, version, alias)
 
     def cancel(self, context: models.RequestContext, execution_id: str) -> models.Execution:
         """Settle as cancelled, then stop the run.
@@ -181,7 +190,7 @@ class Submitter:
         if after is None or after.state not in states.SETTLED:
             after = self._await(execution.id, deadline)
         if execution.trust_id is not None and after.reason == "trust_invalid":
-            self._identities.forget(execution.trust_id)
+            self.identities.forget(execution.trust_id)
         return Submitted(after, True)
 
     def _post(self, execution: models.Execution, call: Call) -> Submitted:

@@ -41,6 +41,8 @@ OVER: Final = frozenset({"SUCCESS", "ERROR", "CANCELLED"})
 NOTIFY_PATH: Final = "/v1/workflow-notifications"
 KEY_HEADER: Final = "X-Funcflow-Key"
 _EVENTS: Final = ("WORKFLOW_SUCCEEDED", "WORKFLOW_FAILED", "WORKFLOW_CANCELLED")
+#: Seconds a token shall live with which a workflow is started: it runs with it.
+LASTING: Final = 1800.0
 #: What is lent to us, or None where Mistral asks nobody who they are.
 Lent = delegations.Delegation | None
 
@@ -85,6 +87,18 @@ def check_configured(conf: cfg.ConfigOpts) -> None:
     """
     if not conf.mistral.url and conf.api.auth != "keystone":
         raise NotConfigured("there is no Mistral that could run a workflow")
+
+
+def check_unlent(conf: cfg.ConfigOpts) -> None:
+    """
+    :raises errors.BadRequest: a workflow has to run as somebody here
+    """
+    if conf.api.auth == "keystone":
+        raise errors.BadRequest(
+            "a workflow runs as somebody",
+            code="bad_identity",
+            hint='Lend what runs it an identity: {"as": "owner", "roles": ["member"]}.',
+        )
 
 
 class Rest:
@@ -167,14 +181,12 @@ class Workflows:
             raise Refused(work.WORKFLOW_NOT_FOUND, f"Mistral: {said(answer)}")
         return _seconds(_object(_good(answer)).get("created_at"))
 
-    def check(self, wanted: Wanted, lent: Lent) -> None:
+    def check(self, workflow: str, lent: Lent) -> None:
         """
         :raises Refused: there is no such workflow, or we may not see it
         :raises Away: who knows
         """
-        path = f"/v2/workflows/{quote(wanted.workflow, safe='')}?fields=name"
-        path += f"&namespace={quote(wanted.namespace, safe='')}" if wanted.namespace else ""
-        answer = self._ask("GET", path, lent)
+        answer = self._ask("GET", f"/v2/workflows/{quote(workflow, safe='')}?fields=name", lent)
         if answer.status == 404:
             raise Refused(work.WORKFLOW_NOT_FOUND, f"Mistral: {said(answer)}")
         _good(answer)

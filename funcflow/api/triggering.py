@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 from funcflow import errors, ids, workflows
+from funcflow.api import lending
 from funcflow.api.announce import announce
 from funcflow.api.request import Request
 from funcflow.compositions import resources
@@ -19,14 +20,21 @@ from funcflow.db import trigger_cursors, triggers
 from funcflow.events import Event, Firing, SourceOf, Target, Trigger, slot_of
 from funcflow.firing import TooDeep, compiled
 from funcflow.services import Services
+from funcflow.trigger_identities import TriggerIdentities
 from funcflow.triggers import base, signing
 
 #: How a task of a composition says that it runs a workflow; a target may say it so as well.
 _PREFIX: Final = "mistral:workflow:"
 
 
-def made(services: Services, request: Request, source: Mapping[str, Any], **more: Any) -> Trigger:
-    """A new trigger of the asker's project, not kept yet.
+def made(
+    services: Services,
+    request: Request,
+    source: Mapping[str, Any],
+    identity: lending.Asked = lending.UNSAID,
+    **more: Any,
+) -> Trigger:
+    """A new trigger of the asker's project, with what the asker lends it, not kept yet.
 
     :raises errors.FuncflowError: something of it cannot be used
     """
@@ -42,7 +50,7 @@ def made(services: Services, request: Request, source: Mapping[str, Any], **more
         created_at=time.time(),
         **more,
     )
-    return check(services, trigger)
+    return lending.of_new(services, request.asker, check(services, trigger), identity)
 
 
 def check(services: Services, trigger: Trigger) -> Trigger:
@@ -106,7 +114,12 @@ def _workflow(services: Services, told: Mapping[str, Any]) -> Target:
 def keep(services: Services, trigger: Trigger) -> Trigger:
     """Keep a new trigger, and tell everybody."""
     most: int = services.conf.limits.max_triggers
-    services.database.transact(lambda connection: triggers.create(connection, trigger, most))
+
+    def write(connection: Any) -> None:
+        TriggerIdentities.settle(connection, None, None, trigger)
+        triggers.create(connection, trigger, most)
+
+    services.database.transact(write)
     announce(services, "triggers")
     return trigger
 
@@ -127,12 +140,24 @@ def find(
     return found
 
 
-def change(services: Services, found: Trigger, update: Callable[[Trigger], Trigger]) -> Trigger:
-    """Change it under a lock, and tell everybody."""
+def change(
+    services: Services,
+    request: Request,
+    found: Trigger,
+    update: Callable[[Trigger], Trigger],
+    identity: lending.Asked = lending.UNSAID,
+) -> Trigger:
+    """Change it under a lock, and tell everybody. Whoever changes what it does lends it their
+    own identity."""
+    lent = lending.of_changed(
+        services, request.asker, found, check(services, update(found)), identity
+    )
 
     def write(connection: Any) -> Trigger:
         now = triggers.get(connection, found.id)
-        after = check(services, dataclasses.replace(update(now), updated_at=time.time()))
+        changed = dataclasses.replace(update(now), identity=lent.identity, updated_at=time.time())
+        after = check(services, changed)
+        TriggerIdentities.settle(connection, found, now, after)
         changed = triggers.update(connection, after, start_over=after.source != now.source)
         if after.enabled and not now.enabled and after.source == now.source:
             trigger_cursors.resume(connection, after.id, time.time())

@@ -44,8 +44,6 @@ _REQUESTS, _SPARE = 3, 5.0
 #: Looks at a workflow before it is asked whether its task still waits: stopping it is the
 #: business of whoever holds the execution, and this is for those that died before.
 _SURE: Final = 3
-#: Seconds a token shall live with which a workflow is started: it runs with it.
-_LASTING: Final = 1800.0
 _REASON: Final = "The task of the composition that started it does not wait any more"
 
 
@@ -150,7 +148,7 @@ class Workflows:
     def _begin(self, run: Run) -> None:
         assert run.wanted is not None
         try:
-            self._mistral.start(run.id, run.wanted, self._lent(run, _LASTING))
+            self._mistral.start(run.id, run.wanted, self._lent(run, workflows.LASTING))
         except workflows.Refused as exc:
             self._tell(run, self._failed(run, Failure(exc.error, exc.message), refused=True))
             return

@@ -11,9 +11,14 @@ import sqlalchemy as sa
 
 from funcflow import errors, models
 from funcflow.db import composition_tables as tables
+from funcflow.db import lent
 
 _t = tables.composition_revisions
-COLUMNS = tuple(column for column in _t.c if column.name != "retired_at")
+#: As they are in the model, and those of the identity after them.
+_PLAIN = tuple(
+    column.name for column in _t.c if column.name not in ("retired_at", "identity", "trust_id")
+)
+COLUMNS = (*(_t.c[name] for name in _PLAIN), _t.c.identity, _t.c.trust_id)
 
 
 def get(connection: sa.Connection, composition_id: str, number: int) -> models.CompositionRevision:
@@ -31,7 +36,8 @@ def get(connection: sa.Connection, composition_id: str, number: int) -> models.C
 
 def insert(connection: sa.Connection, revision: models.CompositionRevision) -> None:
     """Keep a new revision. Its number must be free."""
-    values = {column.name: getattr(revision, column.name) for column in COLUMNS}
+    values = {name: getattr(revision, name) for name in _PLAIN}
+    values |= lent.row(revision.identity)
     connection.execute(sa.insert(_t).values(values))
 
 
@@ -51,5 +57,6 @@ def retire(connection: sa.Connection, composition_id: str, now: float) -> None:
 
 def to_revision(row: Any) -> models.CompositionRevision:
     """From :data:`COLUMNS`, in order."""
-    names = (column.name for column in COLUMNS)
-    return models.CompositionRevision(**dict(zip(names, row, strict=True)))
+    *plain, identity, trust_id = row
+    told = dict(zip(_PLAIN, plain, strict=True))
+    return models.CompositionRevision(**told, identity=lent.identity(identity, trust_id))

@@ -46,6 +46,9 @@ composition_revisions = sa.Table(
     text("digest"),
     when("created_at"),
     when("retired_at", nullable=True),
+    maybe_text("identity"),
+    maybe_text("trust_id"),
+    where("ix_composition_revisions_trust_id", "trust_id IS NOT NULL", "trust_id"),
     where("ix_composition_revisions_retired_at", "retired_at IS NOT NULL", "retired_at"),
 )
 

@@ -234,8 +234,8 @@ def _check_name(connection: sa.Connection, project_id: str, name: str) -> None:
         raise errors.Conflict(f"there is a composition {name!r} already")
 
 
-def _says(revision: models.CompositionRevision) -> tuple[str, str]:
-    return revision.type, revision.digest
+def _says(revision: models.CompositionRevision) -> tuple[object, ...]:
+    return revision.type, revision.digest, revision.identity
 
 
 def _to_composition(row: Any) -> models.Composition:

@@ -11,8 +11,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from funcflow import delegations, errors, models
-from funcflow.db import locks, tables
+from funcflow import errors, models
+from funcflow.db import lent, locks, tables
 
 _t = tables.revisions
 COLUMNS = tuple(column for column in _t.c if column.name != "retired_at")
@@ -57,8 +57,7 @@ def insert(connection: sa.Connection, revision: models.Revision) -> None:
             size=revision.size,
             configuration=json.dumps(dict(revision.configuration)),
             secrets=json.dumps([dataclasses.asdict(mount) for mount in revision.secrets]),
-            identity=_identity_text(revision.identity),
-            trust_id=revision.identity.trust_id if revision.identity else None,
+            **lent.row(revision.identity),
         )
     )
 
@@ -106,24 +105,5 @@ def to_revision(row: Any) -> models.Revision:
         size=row[16],
         configuration=json.loads(row[17]),
         secrets=tuple(models.SecretMount(**mount) for mount in json.loads(row[18])),
-        identity=_to_identity(row[19], row[20]),
-    )
-
-
-def _identity_text(identity: delegations.Identity | None) -> str | None:
-    if identity is None:
-        return None
-    told = {"kind": identity.kind, "roles": identity.roles, "user_id": identity.user_id}
-    return json.dumps(told)
-
-
-def _to_identity(text: str | None, trust_id: str | None) -> delegations.Identity | None:
-    if text is None:
-        return None
-    told = json.loads(text)
-    return delegations.Identity(
-        kind=told["kind"],
-        roles=tuple(told["roles"]),
-        user_id=told["user_id"],
-        trust_id=trust_id,
+        identity=lent.identity(row[19], row[20]),
     )

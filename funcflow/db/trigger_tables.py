@@ -35,9 +35,12 @@ triggers = sa.Table(
     number("slot"),
     when("created_at"),
     when("updated_at", nullable=True),
+    maybe_text("identity"),
+    maybe_text("trust_id"),
     where("uq_triggers_name", "name IS NOT NULL", "project_id", "name", unique=True),
     sa.Index("ix_triggers_project_id", "project_id", "id"),
     sa.Index("ix_triggers_target_id", "target_id"),
+    where("ix_triggers_trust_id", "trust_id IS NOT NULL", "trust_id"),
     where("ix_triggers_enabled", "enabled", "type", "slot"),
 )
 

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from funcflow import errors, ids
-from funcflow.db import listing, locks, trigger_tables
+from funcflow.db import lent, listing, locks, trigger_tables
 from funcflow.events import Retry, SourceOf, Target, Trigger
 
 _t = trigger_tables.triggers
@@ -112,13 +112,20 @@ def update(connection: sa.Connection, trigger: Trigger, *, start_over: bool) -> 
     return trigger
 
 
-def disable(connection: sa.Connection, trigger_id: str, reason: str, now: float) -> None:
-    """Let it rest until somebody has looked at the reason."""
-    connection.execute(
-        sa.update(_t)
-        .where(_t.c.id == trigger_id, _t.c.enabled)
-        .values(enabled=False, reason=reason, updated_at=now)
-    )
+def disable(
+    connection: sa.Connection,
+    trigger_id: str,
+    reason: str,
+    now: float,
+    trust_id: str | None = None,
+) -> bool:
+    """Let it rest until somebody has looked at the reason. ``trust_id``: only while it has this
+    trust, which it loses. False: it rests already, or has another one by now."""
+    query = sa.update(_t).where(_t.c.id == trigger_id, _t.c.enabled)
+    values: dict[str, Any] = {"enabled": False, "reason": reason, "updated_at": now}
+    if trust_id is not None:
+        query, values["trust_id"] = query.where(_t.c.trust_id == trust_id), None
+    return connection.execute(query.values(**values)).rowcount == 1
 
 
 def delete(connection: sa.Connection, trigger_id: str) -> None:
@@ -188,6 +195,7 @@ def _row(trigger: Trigger) -> dict[str, Any]:
         "salt": trigger.salt,
         "origin": trigger.origin,
         "slot": trigger.slot,
+        **lent.row(trigger.identity),
         "created_at": trigger.created_at,
         "updated_at": trigger.updated_at,
     }
@@ -218,6 +226,7 @@ def to_trigger(row: Any) -> Trigger:
         salt=row.salt,
         origin=row.origin,
         slot=row.slot,
+        identity=lent.identity(row.identity, row.trust_id),
         created_at=row.created_at,
         updated_at=row.updated_at,
     )

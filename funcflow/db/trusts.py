@@ -1,7 +1,8 @@
 """Trusts: what people lend, from when on nobody needs it, and what is still to be removed.
 
-Called by :mod:`funcflow.trusts.book` and, inside the transaction that makes a revision, by
-:mod:`funcflow.identities`. Changes inside ``Database.transact``.
+Called by :mod:`funcflow.trusts.book` and, inside the transaction that makes what needs one, by
+:mod:`funcflow.identities` and :mod:`funcflow.trigger_identities`. Changes inside
+``Database.transact``.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from funcflow import delegations, ids
-from funcflow.db import tables, tenancy_tables
+from funcflow.db import composition_tables, tables, tenancy_tables, trigger_tables
 
 _t = tenancy_tables.trusts
 _r, _e, _f = tables.revisions, tables.executions, tables.functions
+_cr, _ce = composition_tables.composition_revisions, composition_tables.composition_executions
+_g = trigger_tables.triggers
 #: Seconds a trust is kept after the function was changed: time enough for whoever has just read
 #: what to run. With the function it goes at once.
 GRACE = 60.0
 _OPEN = "executions.state IN ('queued', 'running', 'dead')"
+_HELD = "composition_executions.state IN ('queued', 'running', 'waiting', 'dead')"
 
 
 def insert(connection: sa.Connection, trust: delegations.Trust) -> None:
@@ -63,7 +67,7 @@ def of_caller(
 
 
 def keep(connection: sa.Connection, trust_id: str) -> bool:
-    """A function needs it from now on. False: it is gone, or about to go."""
+    """Somebody needs it from now on. False: it is gone, or about to go."""
     return _change(connection, trust_id, remove_at=None)
 
 
@@ -97,11 +101,21 @@ def condemn(connection: sa.Connection, now: float) -> None:
     just_left = sa.and_(
         _r.c.retired_at > now - GRACE, sa.exists().where(_f.c.id == _r.c.function_id)
     )
-    needed = sa.exists().where(
+    by_function = sa.exists().where(
         _r.c.trust_id == _t.c.id, sa.or_(_r.c.retired_at.is_(None), runs, just_left)
     )
+    held = sa.exists().where(
+        _ce.c.composition_id == _cr.c.composition_id,
+        _ce.c.revision == _cr.c.number,
+        sa.text(_HELD),
+    )
+    by_composition = sa.exists().where(
+        _cr.c.trust_id == _t.c.id, sa.or_(_cr.c.retired_at.is_(None), held)
+    )
+    by_trigger = sa.exists().where(_g.c.trust_id == _t.c.id)
     owned = sa.and_(_t.c.kind == "owner", _t.c.remove_at.is_(None))
-    connection.execute(sa.update(_t).where(owned, ~needed).values(remove_at=now))
+    unneeded = (owned, ~by_function, ~by_composition, ~by_trigger)
+    connection.execute(sa.update(_t).where(*unneeded).values(remove_at=now))
     lent = sa.exists().where(_e.c.trust_id == _t.c.id, sa.text(_OPEN))
     connection.execute(
         sa.update(_t).where(_t.c.remove_at <= now, ~_t.c.removing, ~lent).values(removing=True)

@@ -6,6 +6,7 @@ Used by :mod:`.pollers` and :mod:`.streams`.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -69,12 +70,14 @@ def claimed(parts: Parts, trigger: Trigger) -> int:
 
 def open_source(parts: Parts, driver: type[base.Source], trigger: Trigger) -> base.Source:
     """The trigger's source, with its tools."""
+    given = functools.partial(parts.firer.identities.delegation, trigger)
     tools = base.Tools(
         conf=parts.conf,
         database=parts.database,
         cursor=FencedCursor(parts, trigger),
         skip=lambda event, reason: parts.firer.skip(trigger, event, reason),
         clock=parts.clock,
+        lent=None if trigger.identity is None else given,
     )
     return driver(trigger, tools)
 

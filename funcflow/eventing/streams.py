@@ -15,6 +15,7 @@ from funcflow.eventing import sources
 from funcflow.events import Trigger
 from funcflow.triggers import base
 from funcflow.triggers.drivers import Drivers
+from funcflow.trusts.base import TrustInvalid
 
 LOG = logging.getLogger(__name__)
 
@@ -90,12 +91,24 @@ class Streams:
                 return
             except base.Lost:
                 return  # The next look serves it again, if it is ours.
+            except TrustInvalid as exc:
+                if self._ended(trigger, exc):
+                    return
             except errors.FuncflowError as exc:
                 LOG.warning("The source of trigger %s waits: %s", trigger.id, exc.message)
             except Exception:
                 LOG.exception("The source of trigger %s failed", trigger.id)
             stop.wait(pause)
             pause = min(longest, pause * 2)
+
+    def _ended(self, trigger: Trigger, why: TrustInvalid) -> bool:
+        """Whether the trigger rests now, whose owner lends it nothing any more."""
+        try:
+            self._parts.firer.identities.end(trigger, why)
+        except errors.FuncflowError as exc:
+            LOG.warning("Trigger %s is not disabled yet: %s", trigger.id, exc.message)
+            return False
+        return True
 
     def _serve_once(self, trigger: Trigger, stop: threading.Event) -> None:
         made = sources.open_source(self._parts, self._drivers.get(trigger.source.type), trigger)

@@ -235,9 +235,9 @@ class CompositionRevision:
     definition: str
     #: sha256 of the definition's text, in hexadecimal.
     digest: str
-    #: As whom its workflows run.
-    identity: delegations.Identity | None = None
     created_at: float = 0.0
+    #: As whom it uses buckets and runs workflows: its owner; None: nobody.
+    identity: delegations.Identity | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

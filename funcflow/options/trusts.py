@@ -7,8 +7,9 @@ from oslo_config import cfg
 OPTIONS = [
     cfg.StrOpt(
         "driver",
-        help="How functions get identities: keystone, or none. Default: keystone where [api] "
-        "auth is keystone. The service's user is who trusts are made for: [keystone_authtoken] "
+        help="How functions, compositions and triggers get identities: keystone, or none. "
+        "Default: keystone where [api] auth is keystone. The service's user is who trusts are "
+        "made for: [keystone_authtoken] "
         "says how it logs in, or this section with auth_type and so on.",
     ),
     cfg.FloatOpt(
@@ -27,6 +28,12 @@ OPTIONS = [
     cfg.FloatOpt(
         "idle", default=3600.0, min=1, help="Seconds the trust of a caller is kept unused."
     ),
+    cfg.ListOpt(
+        "trigger_roles",
+        default=["member"],
+        help="Roles that whoever makes a trigger lends it, unless they say which: what its source "
+        "is asked with (zaqar, swift).",
+    ),
     cfg.FloatOpt(
         "check_interval",
         default=5.0,
@@ -35,3 +42,8 @@ OPTIONS = [
         "so long may a revoked trust live on. 0: asked for each run.",
     ),
 ]
+
+
+def driver(conf: cfg.ConfigOpts) -> str:
+    """The name of the driver that is to be used."""
+    return conf.trusts.driver or ("keystone" if conf.api.auth == "keystone" else "none")

@@ -42,6 +42,7 @@ from oslo_config import cfg
 
 from funcflow import errors
 from funcflow.db.engine import Database
+from funcflow.delegations import Delegation
 from funcflow.events import Event, Trigger
 
 Kind = Literal["pushed", "polled", "stream"]
@@ -101,6 +102,9 @@ class Tools:
     skip: Callable[[Event, str], None]
     #: Seconds since the epoch; tests have clocks of their own.
     clock: Callable[[], float] = time.time
+    #: Gives what the trigger's owner lent it, good now; True: a service refused what it gave last.
+    #: None: nobody lent it anything.
+    lent: Callable[[bool], Delegation] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -129,6 +133,8 @@ class Source(Protocol):
     #: they may; of those that cannot sign, the address has a key, which is the secret.
     addressed: ClassVar[bool] = False
     keyed: ClassVar[bool] = False
+    #: Whether it asks a service of the cloud with somebody's rights.
+    acts: ClassVar[bool] = False
 
     def __init__(self, trigger: Trigger, tools: Tools) -> None:
         """Connects to nothing yet."""

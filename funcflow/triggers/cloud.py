@@ -1,21 +1,25 @@
 """The cloud's services, on behalf of a project. Of the sources, only this speaks to Keystone.
 
-A source acts in the project of its trigger. Whose token that takes is said by whoever makes the
-login: the service's own user, which then needs a role there, or a trust of the trigger's owner.
+A source acts in the project of its trigger: with what the trigger's owner lent it, or as the
+service's own user, which then needs a role there.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from oslo_config import cfg
 
 from funcflow import errors
+from funcflow.delegations import Delegation
+from funcflow.options import trusts
 
 if TYPE_CHECKING:
     import urllib3
+
+    from funcflow.triggers import base
 
 GROUP: Final = "openstack"
 #: Gives a token of a project; ``fresh``: not the one it gave before, which was refused.
@@ -32,11 +36,77 @@ class Refused(errors.Unavailable):
     """It lets us not do that (yet): the user lacks a role, or there is no such project."""
 
     code = "cloud_refused"
-    hint = "Give funcflow's user a role in the trigger's project."
+    hint = "Lend the trigger an identity, or give funcflow's user a role in its project."
+
+
+class Rights(Protocol):
+    """As whom services are asked. Any thread may ask.
+
+    Besides what is below, both raise what gives the rights: that nobody lends them any more.
+    """
+
+    def token(self, project_id: str, fresh: bool) -> str:
+        """A token of the project. ``fresh``: not the one it gave before, which was refused.
+
+        :raises Away: Keystone does
+        :raises Refused: Keystone gives none for this project
+        """
+
+    def url(self, project_id: str, service: str) -> str:
+        """Where a service is, by the project's catalog; errors as of :meth:`token`.
+
+        :raises Refused: there is none
+        """
+
+    def close(self) -> None:
+        """Let go of connections."""
+
+
+def rights(trigger_tools: base.Tools) -> Rights:
+    """Those of the trigger's owner, or, where nobody lent any, the service's own."""
+    if trigger_tools.lent is not None:
+        return Lent(trigger_tools.conf, trigger_tools.lent)
+    return Login(trigger_tools.conf)
+
+
+class Lent:
+    """What somebody lent, in the project that it is of. Meets :class:`Rights`."""
+
+    def __init__(self, conf: cfg.ConfigOpts, ask: Callable[[bool], Delegation]) -> None:
+        register(conf)
+        self._section = conf[GROUP]
+        self._ask = ask
+
+    def token(self, project_id: str, fresh: bool) -> str:
+        return self._given(fresh).token
+
+    def url(self, project_id: str, service: str) -> str:
+        from keystoneauth1.access import service_catalog
+
+        catalog = service_catalog.ServiceCatalogV3(
+            [dict(entry) for entry in self._given(False).catalog]
+        )
+        found = _asked(
+            lambda: catalog.url_for(
+                service_type=service,
+                region_name=self._section.region_name,
+                interface=self._section.valid_interfaces or ["internal", "public"],
+            )
+        )
+        return str(found).rstrip("/")
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _given(self, fresh: bool) -> Delegation:
+        try:
+            return self._ask(fresh)
+        except errors.Unavailable as exc:
+            raise Away(exc.message, retry_after=exc.retry_after) from exc
 
 
 class Login:
-    """The service's own user, in whatever project. Any thread may ask."""
+    """The service's own user, in whatever project. Meets :class:`Rights`."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
@@ -44,22 +114,12 @@ class Login:
         self._sessions: dict[str, Any] = {}
 
     def token(self, project_id: str, fresh: bool) -> str:
-        """Meets ``Tokens``.
-
-        :raises Away: Keystone does
-        :raises Refused: Keystone gives none for this project
-        """
         session = self._session(project_id)
         if fresh:
             session.invalidate()
         return str(_asked(session.get_token))
 
     def url(self, project_id: str, service: str) -> str:
-        """Where a service is, by the project's catalog.
-
-        :raises Away: Keystone is
-        :raises Refused: there is none
-        """
         session = self._session(project_id)
         section = self._conf[GROUP]
         found = _asked(
@@ -74,7 +134,6 @@ class Login:
         return str(found).rstrip("/")
 
     def close(self) -> None:
-        """Let go of connections."""
         with self._lock:
             sessions, self._sessions = self._sessions, {}
         for session in sessions.values():
@@ -115,6 +174,11 @@ def register(conf: cfg.ConfigOpts) -> None:
     loading.register_session_conf_options(conf, GROUP)
     loading.register_adapter_conf_options(conf, GROUP)
     conf.set_default("timeout", conf[GROUP].call_timeout, group=GROUP)
+
+
+def reachable(conf: cfg.ConfigOpts) -> bool:
+    """Whether there is a cloud: triggers are lent identities of it, or we log in ourselves."""
+    return trusts.driver(conf) == "keystone" or configured(conf)
 
 
 def configured(conf: cfg.ConfigOpts) -> bool:
@@ -187,6 +251,8 @@ def _asked(question: Callable[[], Any]) -> Any:
 
     try:
         return question()
+    except (exceptions.EmptyCatalog, exceptions.EndpointNotFound) as exc:
+        raise Refused("the catalog has no such service") from exc
     except (exceptions.Unauthorized, exceptions.NotFound, exceptions.Forbidden) as exc:
         raise Refused(f"Keystone refuses a login to the project: {type(exc).__name__}") from exc
     except exceptions.ClientException as exc:

@@ -1,8 +1,8 @@
 """What people lent, and tokens for it: the one way to trusts.
 
-:class:`Trusts` is used by :mod:`funcflow.identities` (functions' owners), :mod:`funcflow.submit`
-(callers), the conductor (tokens, housekeeping), and by whatever else acts for people who are not
-there. Ids are ours: they mean nothing to Keystone, so they may be in rows.
+:class:`Trusts` is used by :mod:`funcflow.identities` (owners of functions and compositions),
+:mod:`funcflow.trigger_identities`, :mod:`funcflow.submit` (callers), and the conductor (tokens,
+housekeeping). Ids are ours: they mean nothing to Keystone, so they may be in rows.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from oslo_config import cfg
 from funcflow import delegations, errors, ids, models, plugins
 from funcflow.db import trusts
 from funcflow.db.engine import Database
-from funcflow.trusts import base
+from funcflow.options import trusts as options
+from funcflow.trusts import base, none
 from funcflow.trusts.tokens import Tokens
 
 LOG = logging.getLogger(__name__)
@@ -53,6 +54,8 @@ class Trusts:
         self._max_timeout = float(conf.limits.max_timeout)
         self._database = database
         self.driver = driver or _driver(conf)
+        #: Whether anybody can lend anything here.
+        self.able = not isinstance(self.driver, none.NoTrusts)
         self._tokens = Tokens(self.driver, database, conf.trusts.check_interval)
         self._lock = threading.Lock()
         #: Who calls much at once lends once.
@@ -153,14 +156,16 @@ class Trusts:
 
     # -- using ----------------------------------------------------------------------------
 
-    def token(self, trust_id: str, lasting: float = 0.0) -> delegations.Delegation:
+    def token(
+        self, trust_id: str, lasting: float = 0.0, *, fresh: bool = False
+    ) -> delegations.Delegation:
         """A token of the trust that lives ``lasting`` seconds or longer, as far as Keystone gives
-        such tokens.
+        such tokens. ``fresh``: a service refused the last one; ask Keystone about it now.
 
         :raises base.TrustInvalid: nobody lends it any more
         :raises errors.Unavailable: Keystone cannot be asked
         """
-        return self._tokens.get(trust_id, lasting)
+        return self._tokens.get(trust_id, lasting, fresh=fresh)
 
     # -- removing -------------------------------------------------------------------------
 
@@ -244,6 +249,5 @@ def load(conf: cfg.ConfigOpts, database: Database) -> Trusts:
 
 
 def _driver(conf: cfg.ConfigOpts) -> base.Driver:
-    name = conf.trusts.driver or ("keystone" if conf.api.auth == "keystone" else "none")
-    made: base.Driver = plugins.load("funcflow.trusts", name)(conf)
+    made: base.Driver = plugins.load("funcflow.trusts", options.driver(conf))(conf)
     return made

@@ -54,9 +54,11 @@ class Tokens:
         self._entries: collections.OrderedDict[str, _Entry] = collections.OrderedDict()
         self._ask_from = 0.0
 
-    def get(self, trust_id: str, lasting: float) -> delegations.Delegation:
+    def get(self, trust_id: str, lasting: float, *, fresh: bool = False) -> delegations.Delegation:
         """See :meth:`funcflow.trusts.book.Trusts.token`."""
         entry = self._entries.get(trust_id) or self._new(trust_id)
+        if fresh:
+            entry.fresh_until = 0.0
         if time.monotonic() < entry.fresh_until and (held := entry.usable(lasting)):
             return held
         with entry.lock:

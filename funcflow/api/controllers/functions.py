@@ -16,7 +16,7 @@ from funcflow.api.controllers import shares as shares_below
 from funcflow.api.operations import BINARY, EMPTY, Media, exposed_child, operation, resource
 from funcflow.api.packages import download
 from funcflow.api.request import Request
-from funcflow.api.schemas import common
+from funcflow.api.schemas import common, identities
 from funcflow.api.schemas import functions as schemas
 from funcflow.db import functions, shares
 from funcflow.services import Services
@@ -187,7 +187,7 @@ def _wished(given: dict[str, Any], deployer: deploy.Deployer | None = None) -> d
     if runtimes:
         wished["runtime"] = runtimes[0]
     if wished.get("identity") is not None:
-        wished["identity"] = schemas.identity_of(wished["identity"])
+        wished["identity"] = identities.given(wished["identity"])
     if deployer is not None:
         wished = {k: deployer.default(k) if v is None else v for k, v in wished.items()}
     return wished

@@ -98,7 +98,7 @@ class Job:
             )
         changes = self._changes(request.body, found, cursor)
         changed = triggering.change(
-            self._services, found, lambda now: dataclasses.replace(now, **changes)
+            self._services, request, found, lambda now: dataclasses.replace(now, **changes)
         )
         return _answer(self._services, changed)
 

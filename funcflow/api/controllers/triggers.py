@@ -9,10 +9,11 @@ from typing import Any
 import webob
 
 from funcflow import errors, events, ids
-from funcflow.api import lists, reply, triggering
+from funcflow.api import lending, lists, reply, triggering
 from funcflow.api.controllers import firings
 from funcflow.api.operations import EMPTY, exposed_child, operation, resource
 from funcflow.api.request import Request
+from funcflow.api.schemas import identities
 from funcflow.api.schemas import triggers as schemas
 from funcflow.db import triggers
 from funcflow.events import Retry, SourceOf, Trigger
@@ -67,7 +68,7 @@ class Triggers:
         given = {name: body[name] for name in _PLAIN if name in body}
         check_name(given.get("name"))
         made = triggering.made(
-            self._services, request, body["source"],
+            self._services, request, body["source"], _asked(body),
             target=triggering.target_of(self._services, request, body["target"]),
             retry=Retry(**body.get("retry", {})),
             **given,
@@ -108,9 +109,15 @@ class TriggerOf:
         found = triggering.find(self._services, request, self._id)
         changes = self._changes(request)
         changed = triggering.change(
-            self._services, found, lambda now: dataclasses.replace(now, **changes)
-        )
+            self._services, request, found, lambda now: dataclasses.replace(now, **changes),
+            self._identity(request, found, changes),
+        )  # fmt: skip
         return reply.answer(view(self._services, request, changed))
+
+    def _identity(self, request: Request, found: Trigger, changes: dict[str, Any]) -> lending.Asked:
+        if "identity" in request.body and request.body["identity"] is None:
+            return lending.default(self._services, dataclasses.replace(found, **changes))
+        return _asked(request.body)
 
     def _changes(self, request: Request) -> dict[str, Any]:
         body: dict[str, Any] = request.body
@@ -200,6 +207,7 @@ class Secret:
             )
         changed = triggering.change(
             self._services,
+            request,
             found,
             lambda now: dataclasses.replace(now, salt=signing.new_salt()),
         )
@@ -250,6 +258,12 @@ def secret_of(services: Services, trigger: Trigger) -> str | None:
     return signing.shown(signing.secret_of(services.conf, trigger))
 
 
+def _asked(body: dict[str, Any]) -> lending.Asked:
+    """As whom the trigger is to act."""
+    told = body.get("identity")
+    return lending.UNSAID if told is None else identities.given(told)
+
+
 def check_enabled(trigger: Trigger) -> None:
     """
     :raises errors.Conflict: it rests
@@ -258,7 +272,7 @@ def check_enabled(trigger: Trigger) -> None:
         raise errors.Conflict(
             f"trigger {trigger.id} is disabled",
             code="trigger_disabled",
-            hint="Enable it, and send the event again.",
+            hint="Look at its reason, enable it, and send the event again.",
         )
 
 

@@ -103,7 +103,7 @@ class Webhook:
             of = {"function_id": found.target.id or None, **body}
             changes["target"] = function_target(self._services, request, of)
         changed = triggering.change(
-            self._services, found, lambda now: dataclasses.replace(now, **changes)
+            self._services, request, found, lambda now: dataclasses.replace(now, **changes)
         )
         return reply.answer(schemas.view(changed, _url(request, changed)))
 

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from typing import Any
 
-from funcflow import delegations, errors, models, sharing
+from funcflow import models, sharing
 from funcflow.api import fields
 from funcflow.api.forms import FormBody
-from funcflow.api.schemas import common
+from funcflow.api.schemas import common, identities
 
 MAX_SOURCE = 256 * 1024
 
@@ -52,15 +51,6 @@ MOUNT = common.shape(
     },
     "SecretMount",
 )
-#: As whom a function acts; ``user_id``: whose identity it is, of owners.
-IDENTITY = common.shape(
-    {
-        "as": {"enum": ["owner", "caller", "none"]},
-        "roles": {"type": "array", "items": common.STRING},
-        "user_id": common.MAYBE_STRING,
-    },
-    "Identity",
-)
 _SHARED = {
     "id": common.ID,
     "name": common.MAYBE_STRING,
@@ -82,7 +72,7 @@ _SHARED = {
     "max_concurrency": {"type": ["integer", "null"]},
     "delivery": {"enum": ["at-least-once", "at-most-once"]},
     "network": common.BOOLEAN,
-    "identity": IDENTITY,
+    "identity": identities.SHOWN,
     "revision": common.INTEGER,
     "digest": common.MAYBE_STRING,
     "shared_as": {
@@ -195,22 +185,7 @@ FIELDS: dict[str, Any] = {
     "max_concurrency": fields.integer(1, 1_000_000, description="runs at once everywhere"),
     "delivery": {"type": "string", "enum": ["at-least-once", "at-most-once"]},
     "network": fields.boolean(),
-    "identity": {
-        "type": "object",
-        "properties": {
-            "as": {"type": "string", "enum": ["owner", "caller", "none"]},
-            "roles": {
-                "type": "array",
-                "items": fields.text(255, 1),
-                "maxItems": 32,
-                "description": "names of the roles it gets, and no others",
-            },
-        },
-        "required": ["as"],
-        "additionalProperties": False,
-        "description": "As whom the function acts in the cloud; see the guide on trusts.",
-        "examples": [{"as": "owner", "roles": ["reader"]}],
-    },
+    "identity": identities.field("the function", "owner", "caller"),
 }
 _PATCHED_ENVIRONMENT = {
     **FIELDS["environment"],
@@ -253,27 +228,6 @@ def view(access: sharing.Access, *, listed: bool = False) -> dict[str, Any]:
     }
 
 
-def identity_of(given: Mapping[str, Any]) -> delegations.Identity | None:
-    """What a body asks for; None: to act as nobody.
-
-    :raises errors.BadRequest: roles are missing, or there for nobody
-    """
-    kind, roles = given["as"], tuple(sorted(set(given.get("roles", ()))))
-    if bool(roles) == (kind == "none"):
-        raise errors.BadRequest(
-            f"identity.roles does not fit to a function that acts as {kind}",
-            code="bad_identity",
-            hint='Say which roles it gets: {"as": "owner", "roles": ["reader"]}.',
-        )
-    return None if kind == "none" else delegations.Identity(kind=kind, roles=roles)
-
-
-def _identity(identity: delegations.Identity | None) -> dict[str, Any]:
-    if identity is None:
-        return {"as": "none", "roles": [], "user_id": None}
-    return {"as": identity.kind, "roles": list(identity.roles), "user_id": identity.user_id}
-
-
 def _grant(share: models.Share) -> dict[str, Any]:
     return {
         "permission": share.permission,
@@ -300,7 +254,7 @@ def revision_view(revision: models.Revision) -> dict[str, Any]:
         "max_concurrency": limits.max_concurrency,
         "delivery": revision.delivery,
         "network": revision.network,
-        "identity": _identity(revision.identity),
+        "identity": identities.view(revision.identity),
         "revision": revision.number,
         "digest": revision.digest,
     }

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from funcflow.api import fields
-from funcflow.api.schemas import common
+from funcflow.api.schemas import common, identities
 from funcflow.events import Firing, Trigger
 
 #: Bytes of a trigger's body; criteria and input are small programs, not data.
@@ -69,6 +69,7 @@ _FIELDS: Mapping[str, Any] = {
     "dedup_window": _WINDOW,
     "dedup_key": fields.text(4096, 1, description="An expression over $event."),
     "retry": RETRY,
+    "identity": identities.field("the trigger", "owner"),
 }
 CREATE = fields.Body(_FIELDS, required=("source", "target"), limit=MAX_BODY)
 PATCH = fields.Body(_FIELDS, patch=True, limit=MAX_BODY)
@@ -85,6 +86,7 @@ _TRIGGER: Mapping[str, Any] = {
     "description": common.STRING,
     "project_id": common.STRING,
     "enabled": common.BOOLEAN,
+    "status": {"enum": ["enabled", "disabled"]},
     "reason": {"type": ["string", "null"], "description": "Why it was disabled by itself."},
     "source": {"type": "object"},
     "criteria": {"type": ["object", "string", "null"]},
@@ -103,6 +105,7 @@ _TRIGGER: Mapping[str, Any] = {
     "dedup_window": common.NUMBER,
     "dedup_key": common.MAYBE_STRING,
     "retry": {"type": "object"},
+    "identity": identities.SHOWN,
     "origin": {"enum": ["triggers", "jobs", "webhooks"]},
     "url": {"type": ["string", "null"], "description": "Where its events are posted to."},
     "created_at": common.TIME,
@@ -170,6 +173,7 @@ def view(trigger: Trigger, hidden: Collection[str], url: str | None, **more: Any
         "description": trigger.description,
         "project_id": trigger.project_id,
         "enabled": trigger.enabled,
+        "status": "enabled" if trigger.enabled else "disabled",
         "reason": trigger.reason,
         "source": {"type": trigger.source.type, **told},
         "criteria": trigger.criteria,
@@ -179,6 +183,7 @@ def view(trigger: Trigger, hidden: Collection[str], url: str | None, **more: Any
         "dedup_window": trigger.dedup_window,
         "dedup_key": trigger.dedup_key,
         "retry": {"attempts": trigger.retry.attempts, "interval": trigger.retry.interval},
+        "identity": identities.view(trigger.identity),
         "origin": trigger.origin,
         "url": url,
         "created_at": common.utc(trigger.created_at),

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from funcflow.cli import base, columns, faults, uploads
+from funcflow.cli import base, columns, faults, identities, uploads
 from funcflow.cli.client import Resource
 from funcflow.cli.progress import ProgressBar
 from funcflow.cli.transport import Answer
@@ -284,12 +284,11 @@ def _add_options(parser: argparse.ArgumentParser, *, file_required: bool) -> Non
         action=argparse.BooleanOptionalAction,
         help="let its workers reach the network",
     )
-    run.add_argument(
-        "--identity",
-        type=_identity,
-        metavar="AS[:ROLE,…]",
-        help="act in the cloud with these roles: owner:reader as you, caller:member as who "
-        "calls; none: as nobody",
+    identities.add_option(
+        run,
+        ("owner", "caller"),
+        "act in the cloud with these roles: owner:reader as you, caller:member as who calls; none: "
+        "as nobody",
     )
 
 
@@ -344,14 +343,6 @@ def _whole(target: Path) -> Iterator[BinaryIO]:
         raise faults.ClientError(f"cannot write {target}: {exc.strerror}") from exc
     finally:
         part.unlink(missing_ok=True)
-
-
-def _identity(text: str) -> dict[str, Any]:
-    kind, _, roles = text.partition(":")
-    if kind not in ("owner", "caller", "none") or bool(roles) == (kind == "none"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not owner:ROLE, caller:ROLE or none")
-    given = [role.strip() for role in roles.split(",") if role.strip()]
-    return {"as": kind, "roles": given} if given else {"as": kind}
 
 
 def _pair(text: str) -> tuple[str, str]:

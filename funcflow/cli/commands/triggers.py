@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from funcflow.cli import base, faults, trigger_columns
+from funcflow.cli import base, faults, identities, trigger_columns
 from funcflow.cli.client import Resource
 
 _TARGETS = ("function", "alias", "composition", "workflow")
@@ -92,7 +92,7 @@ class _Switch(base.Command):
 
 
 class Enable(_Switch):
-    """Let triggers fire again."""
+    """Let triggers fire again, as you from now on if they act as their owner."""
 
     enabled = True
     example = "funcflow trigger enable nightly"
@@ -193,6 +193,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--input", metavar="YAML", help="a template over $event; or @FILE")
     parser.add_argument("--rate-limit", type=base.positive, metavar="N", help="firings a minute")
     parser.add_argument("--description")
+    identities.add_option(
+        parser,
+        ("owner",),
+        "what you lend it, for its source and for a function that acts as its caller: "
+        "owner:member; none: nothing. Default: what they need",
+    )
 
 
 def _fields(args: argparse.Namespace) -> dict[str, Any]:
@@ -210,8 +216,9 @@ def _fields(args: argparse.Namespace) -> dict[str, Any]:
             body[name] = _value(getattr(args, name))
     if args.rate_limit is not None:
         body["rate_limit"] = args.rate_limit
-    if args.description is not None:
-        body["description"] = args.description
+    for name in ("description", "identity"):
+        if getattr(args, name) is not None:
+            body[name] = getattr(args, name)
     return body
 
 

@@ -8,16 +8,17 @@ get lost while the broker is away.
 
 from __future__ import annotations
 
-import json
+import importlib.util
+import itertools
 import logging
 import re
 import threading
-import urllib.parse
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from oslo_config import cfg
 
+from funcflow import errors
 from funcflow.events import Event, Trigger
 from funcflow.triggers import base, cloud, fields
 from funcflow.triggers.patience import Patience
@@ -29,8 +30,7 @@ LOG = logging.getLogger(__name__)
 CHANGES: Final = ("created", "deleted")
 _CONTAINER = re.compile(r"[^/]{1,200}")
 _PREFIX = re.compile(r".{0,500}")
-#: Objects of one page, and of a container at most: what was seen has to be kept.
-_PAGE: Final = 1000
+#: Objects of a container at most: what was seen has to be kept.
 MOST: Final = 20_000
 #: Events after which what was seen is kept, at the latest.
 _SAVE: Final = 50
@@ -43,21 +43,26 @@ class SwiftSource(base.Stream):
     deleted; ``interval``: seconds between looks; ``existing``: whether what is there already
     counts."""
 
-    def __init__(
-        self, trigger: Trigger, tools: base.Tools, tokens: cloud.Tokens | None = None
-    ) -> None:
+    acts: ClassVar[bool] = True
+
+    def __init__(self, trigger: Trigger, tools: base.Tools) -> None:
+        from funcflow.swift import account, service  # Not everybody has swiftclient.
+
         self._tools = tools
         self._told = trigger.source.configuration
         self._project_id = trigger.project_id
-        self._login = cloud.Login(tools.conf)
-        self._service = cloud.Service(
-            trigger.project_id, tokens or self._login.token, self._account,
-            tools.conf.openstack.call_timeout,
-        )  # fmt: skip
+        self._rights = cloud.rights(tools)
+        login = service.Login(self._where, self._token, lambda: bool(self._token(True)))
+        self._account = account.Account(login, account.Patience.of(tools.conf))
 
     @classmethod
     def check(cls, configuration: Mapping[str, Any], conf: cfg.ConfigOpts) -> dict[str, Any]:
         check_offered(conf)
+        if importlib.util.find_spec("swiftclient") is None:
+            raise base.BadSource(
+                "this installation has no client of Swift",
+                hint="Ask your operator for it: pip install 'funcflow[swift]'.",
+            )
         names = ("container", "prefix", "suffix", "changes", "interval", "existing")
         fields.known(configuration, names)
         told = {"prefix": "", "suffix": "", **configuration}
@@ -76,12 +81,17 @@ class SwiftSource(base.Stream):
         return made
 
     def serve(self, deliver: base.Deliver, stop: threading.Event) -> None:
+        from funcflow.swift import faults
+
         patience = Patience(deliver, self._tools.skip, stop)
         pause, longest = _PAUSES
         while not stop.is_set():
             try:
+                self._token()  # That it is still lent is asked each time.
                 self._look(patience)
-            except (cloud.Away, cloud.Refused) as exc:
+            except base.Lost:
+                raise
+            except (errors.Unavailable, faults.Refused) as exc:
                 LOG.warning("Container %s waits: %s", self._told["container"], exc.message)
                 stop.wait(pause)
                 pause = min(longest, pause * 2)
@@ -90,8 +100,8 @@ class SwiftSource(base.Stream):
                 stop.wait(self._told["interval"])
 
     def close(self) -> None:
-        self._service.close()
-        self._login.close()
+        self._account.close()
+        self._rights.close()
 
     def _look(self, patience: Patience) -> None:
         """Tell what changed since what the cursor says."""
@@ -138,28 +148,23 @@ class SwiftSource(base.Stream):
 
         :raises cloud.Refused: they are too many to be watched
         """
-        container = urllib.parse.quote(self._told["container"], safe="")
-        marker, number = "", 0
-        while True:
-            query = urllib.parse.urlencode(
-                {"format": "json", "limit": _PAGE, "prefix": self._told["prefix"],
-                 "marker": marker}
-            )  # fmt: skip
-            answer = self._service.call("GET", f"/{container}?{query}", accepted=(404,))
-            rows = [] if answer.status == 404 else json.loads(answer.data)
-            for row in rows:
-                if "subdir" not in row and row["name"].endswith(self._told["suffix"]):
-                    number += 1
-                    yield listing.Object.of(row)
-            if number > MOST:
-                raise cloud.Refused(f"more than {MOST} objects: watch fewer, by their prefix")
-            if len(rows) < _PAGE:
-                return
-            marker = rows[-1]["name"]
+        from funcflow.swift import faults
 
-    def _account(self) -> str:
+        rows = self._account.list(self._told["container"], self._told["prefix"])
+        counted = (row for row in rows if row["name"].endswith(self._told["suffix"]))
+        try:
+            yield from map(listing.Object.of, itertools.islice(counted, MOST))
+            if next(counted, None) is not None:
+                raise cloud.Refused(f"more than {MOST} objects: watch fewer, by their prefix")
+        except faults.Missing:
+            return
+
+    def _token(self, fresh: bool = False) -> str:
+        return self._rights.token(self._project_id, fresh)
+
+    def _where(self) -> str:
         """The URL of the project's account."""
         override: str | None = self._tools.conf.openstack.swift_url
         if override is not None:
             return f"{override.rstrip('/')}/AUTH_{self._project_id}"
-        return self._login.url(self._project_id, "object-store")
+        return self._rights.url(self._project_id, "object-store")

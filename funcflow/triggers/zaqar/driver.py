@@ -15,7 +15,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from oslo_config import cfg
 
@@ -40,17 +40,17 @@ class ZaqarSource(base.Stream):
     """``{"queue": "uploads"}``; ``interval``: seconds between looks at an empty queue; ``ttl``:
     of a claim, in seconds, which is renewed while its messages are worked on."""
 
-    def __init__(
-        self, trigger: Trigger, tools: base.Tools, tokens: cloud.Tokens | None = None
-    ) -> None:
+    acts: ClassVar[bool] = True
+
+    def __init__(self, trigger: Trigger, tools: base.Tools) -> None:
         self._tools = tools
         self._told = trigger.source.configuration
-        self._login = cloud.Login(tools.conf)
+        self._rights = cloud.rights(tools)
         section = tools.conf.openstack
         self._service = cloud.Service(
             trigger.project_id,
-            tokens or self._login.token,
-            lambda: section.zaqar_url or self._login.url(trigger.project_id, "messaging"),
+            self._rights.token,
+            lambda: section.zaqar_url or self._rights.url(trigger.project_id, "messaging"),
             section.call_timeout,
         )
         self._queue = Queue(self._service, self._told["queue"])
@@ -82,7 +82,7 @@ class ZaqarSource(base.Stream):
 
     def close(self) -> None:
         self._service.close()
-        self._login.close()
+        self._rights.close()
 
     def _round(
         self, deliver: base.Deliver, stop: threading.Event, pool: concurrent.futures.Executor
@@ -172,7 +172,7 @@ def check_offered(conf: cfg.ConfigOpts) -> None:
     """
     :raises base.BadSource: this installation cannot log in to a cloud
     """
-    if not cloud.configured(conf):
+    if not cloud.reachable(conf):
         raise base.BadSource(
             "this installation has no cloud to log in to",
             hint="Ask your operator to set auth_type and what it needs in [openstack].",

@@ -87,8 +87,8 @@ def served(
     made: Trigger, conf: cfg.ConfigOpts, sink: Sink, cursor: Cursor | None = None, **more: Any
 ) -> Iterator[base.Stream]:
     """The trigger's source, served until the end; what it raises fails the test."""
-    tools = base.Tools(conf, None, cursor or Cursor(), sink.skip)  # type: ignore[arg-type]
-    source: Any = driver(made.source.type)(made, tools, **more)
+    tools = base.Tools(conf, None, cursor or Cursor(), sink.skip, **more)  # type: ignore[arg-type]
+    source: Any = driver(made.source.type)(made, tools)
     assert isinstance(source, base.Stream)
     stop = threading.Event()
     raised: list[BaseException] = []

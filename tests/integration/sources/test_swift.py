@@ -110,7 +110,7 @@ def test_over_restarts_and_refusals_none_is_lost_and_none_has_two_ids(
 def test_many_objects_take_many_pages(
     settings: Any, project: str, uploads: Container, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("funcflow.triggers.swift.driver._PAGE", 3)
+    monkeypatch.setattr("funcflow.swift.account._PAGE", 3)
     for number in range(7):
         uploads.put(f"in/{number}")
     uploads.put("out/0")

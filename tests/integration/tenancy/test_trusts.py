@@ -15,63 +15,22 @@ from keystoneauth1 import session
 from funcflow import delegations
 from funcflow.cmd import up
 from funcflow.db import trusts
-from funcflow.sandboxes import base as sandbox_base
-from funcflow.sandboxes import memory
-from funcflow.sandboxes.process import worker
 from tests import openstack
 from tests.api.client import Answer
+from tests.integration.tenancy import lending
 from tests.waiting import until
 from tools.services import identities
 
-SOURCE = "def main(**rest):\n    return 1\n"
-#: Every run asks Keystone whether what is lent is good.
-STRICT = "[trusts]\ncheck_interval = 0\n[conductor]\nsweep_interval = 0.2\nbackoff = 0.05\n"
-#: Where it is not the sandbox that is tested.
-WITHOUT_WALLS = "[sandbox]\ndriver = memory\nallow_unprotected = true\n"
-
 
 @pytest.fixture(scope="module")
-def lending(cloud: identities.Cloud) -> Iterator[up.Server]:
-    with openstack.server(cloud, more=STRICT + WITHOUT_WALLS) as running:
+def strict(cloud: identities.Cloud) -> Iterator[up.Server]:
+    with openstack.server(cloud, more=lending.STRICT + lending.WITHOUT_WALLS) as running:
         yield running
 
 
 @pytest.fixture
-def team(cloud: identities.Cloud, lending: up.Server) -> openstack.Team:
-    return openstack.Team.make(cloud, lending.url)
-
-
-@pytest.fixture
-def lent(monkeypatch: pytest.MonkeyPatch) -> list[delegations.Delegation | None]:
-    """What each run was lent, as its worker is asked to run."""
-    seen: list[delegations.Delegation | None] = []
-    for kind in (worker.ProcessWorker, memory.MemoryWorker):
-        monkeypatch.setattr(kind, "invoke", _looking(kind.invoke, seen))
-    return seen
-
-
-def _looking(invoke: Any, seen: list[delegations.Delegation | None]) -> Any:
-    def look(
-        self: Any, request: sandbox_base.Request, sink: sandbox_base.LogSink
-    ) -> sandbox_base.Outcome:
-        seen.append(request.delegation)
-        outcome: sandbox_base.Outcome = invoke(self, request, sink)
-        return outcome
-
-    return look
-
-
-def person(team: openstack.Team, *roles: str) -> tuple[identities.User, openstack.As]:
-    """Somebody new of the team, and the API as they call it."""
-    user = team.user(*roles)
-    return user, openstack.As(team.url, team.cloud.token(user, project_id=team.project))
-
-
-def deploy(owner: openstack.As, kind: str, *roles: str, **fields: Any) -> str:
-    """The id of a new function that acts as its owner or caller."""
-    identity = {"as": kind, "roles": list(roles)}
-    name = f"f-{uuid.uuid4().hex[:8]}"
-    return str(owner.function(SOURCE, name=name, timeout=20, identity=identity, **fields)["id"])
+def team(cloud: identities.Cloud, strict: up.Server) -> openstack.Team:
+    return openstack.Team.make(cloud, strict.url)
 
 
 def call(caller: openstack.As, function: str, **body: Any) -> Answer:
@@ -92,23 +51,16 @@ def is_invalid(execution: dict[str, Any]) -> bool:
     return (execution["reason"], execution["error"]["type"]) == ("trust_invalid", "TrustInvalid")
 
 
-def trusts_of(cloud: identities.Cloud, user: identities.User) -> list[str]:
-    """Ids of what the user lends, as Keystone has it."""
-    query = {"trustor_user_id": user.id}
-    found = cloud.rest.get("/OS-TRUST/trusts", params=query, log=False).json()
-    return [trust["id"] for trust in found["trusts"]]
-
-
 def test_a_function_acts_as_its_owner_with_the_roles_it_asked_for(
     cloud: identities.Cloud, guarded: up.Server, lent: list[delegations.Delegation]
 ) -> None:
     """Whoever calls it; and that is not all that the owner may."""
     team = openstack.Team.make(cloud, guarded.url)
-    ann, api = person(team, "admin", "member")
-    function = deploy(api, "owner", "reader")
+    ann, api = lending.person(team, "admin", "member")
+    function = lending.deploy(api, "owner", "reader")
     shown = api("GET", f"/v1/functions/{function}")
     assert shown.json["identity"] == {"as": "owner", "roles": ["reader"], "user_id": ann.id}
-    _, bob = person(team, "member")
+    _, bob = lending.person(team, "member")
     assert ran(bob, function)["state"] == "succeeded"
 
     (given,) = lent
@@ -126,7 +78,7 @@ def test_a_function_acts_as_its_owner_with_the_roles_it_asked_for(
 
     assert ran(bob, function)["state"] == "succeeded"
     assert lent[1].token == given.token, "it is good, so it is used again"
-    (trust,) = trusts_of(cloud, ann)
+    (trust,) = lending.trusts_of(cloud, ann)
     answers = [shown, bob("GET", "/v1/executions"), bob("GET", f"/v1/functions/{function}")]
     assert not any(word in a.text for a in answers for word in (trust, given.token))
 
@@ -135,34 +87,34 @@ def test_a_function_acts_as_its_owner_with_the_roles_it_asked_for(
 def test_a_function_acts_as_its_caller(
     cloud: identities.Cloud, team: openstack.Team, lent: list[delegations.Delegation], sync: bool
 ) -> None:
-    _, ann = person(team, "member")
-    function = deploy(ann, "caller", "reader")
+    _, ann = lending.person(team, "member")
+    function = lending.deploy(ann, "caller", "reader")
     shown = ann("GET", f"/v1/functions/{function}").json["identity"]
     assert shown == {"as": "caller", "roles": ["reader"], "user_id": None}
-    bob, api = person(team, "member")
+    bob, api = lending.person(team, "member")
     for _ in range(2):
         answer = call(api, function, sync=sync)
         path = f"/v1/executions/{answer.json['id']}"
         until(lambda path=path: api("GET", path).json["state"] == "succeeded", 60, "the run")  # type: ignore[misc]
     assert [(each.user_id, each.roles) for each in lent] == [(bob.id, ("reader",))] * 2
-    assert len(trusts_of(cloud, bob)) == 1, "what was lent before is used again"
+    assert len(lending.trusts_of(cloud, bob)) == 1, "what was lent before is used again"
 
 
 def test_nobody_lends_what_they_do_not_have(
     cloud: identities.Cloud, team: openstack.Team, lent: list[delegations.Delegation]
 ) -> None:
-    ann, api = person(team, "member")
+    ann, api = lending.person(team, "member")
     body = {"runtime": "python3", "source": SOURCE, "name": "greedy"}
     greedy = {"as": "owner", "roles": ["admin"]}
     answer = api("POST", "/v1/functions", {**body, "identity": greedy})
     assert (answer.status, answer.code) == (403, "trust_refused")
     assert api("GET", "/v1/functions?name=eq:greedy").json["functions"] == []
 
-    function = deploy(api, "caller", "manager")
+    function = lending.deploy(api, "caller", "manager")
     answer = call(api, function)
     assert (answer.status, answer.code) == (403, "trust_refused")
     assert api("GET", f"/v1/executions?function_id=eq:{function}").json["executions"] == []
-    assert trusts_of(cloud, ann) == []
+    assert lending.trusts_of(cloud, ann) == []
     assert lent == []
 
 
@@ -171,13 +123,13 @@ def test_what_is_no_longer_lent_runs_nothing(
     cloud: identities.Cloud, team: openstack.Team, lent: list[delegations.Delegation], fault: str
 ) -> None:
     """Not even under another identity: the worker is never asked."""
-    ann, api = person(team, "member")
-    function = deploy(api, "owner", "member")
-    _, bob = person(team, "member")
+    ann, api = lending.person(team, "member")
+    function = lending.deploy(api, "owner", "member")
+    _, bob = lending.person(team, "member")
     assert ran(bob, function)["state"] == "succeeded"
     if fault == "revoked":
         mine = {"X-Auth-Token": cloud.token(ann, project_id=team.project)}
-        for trust in trusts_of(cloud, ann):
+        for trust in lending.trusts_of(cloud, ann):
             gone = f"{cloud.auth_url}/OS-TRUST/trusts/{trust}"
             assert requests.delete(gone, headers=mine, timeout=30).status_code == 204
     elif fault == "user disabled":
@@ -197,10 +149,10 @@ def test_an_owner_lends_again_what_was_revoked(
     cloud: identities.Cloud, team: openstack.Team, lent: list[delegations.Delegation]
 ) -> None:
     """Versions are mended too: the same person lends the same."""
-    ann, api = person(team, "member")
-    function = deploy(api, "owner", "member")
+    ann, api = lending.person(team, "member")
+    function = lending.deploy(api, "owner", "member")
     assert api("POST", f"/v1/functions/{function}/versions", {}).status == 201
-    for trust in trusts_of(cloud, ann):
+    for trust in lending.trusts_of(cloud, ann):
         mine = {"X-Auth-Token": cloud.token(ann, project_id=team.project)}
         requests.delete(f"{cloud.auth_url}/OS-TRUST/trusts/{trust}", headers=mine, timeout=30)
     assert is_invalid(ran(api, function, function_version=1))
@@ -214,11 +166,11 @@ def test_an_owner_lends_again_what_was_revoked(
 def test_a_caller_lends_again_with_the_next_call(
     cloud: identities.Cloud, team: openstack.Team, lent: list[delegations.Delegation]
 ) -> None:
-    bob, api = person(team, "member")
-    function = deploy(api, "caller", "member")
+    bob, api = lending.person(team, "member")
+    function = lending.deploy(api, "caller", "member")
     assert ran(api, function)["state"] == "succeeded"
     mine = {"X-Auth-Token": cloud.token(bob, project_id=team.project)}
-    for trust in trusts_of(cloud, bob):
+    for trust in lending.trusts_of(cloud, bob):
         requests.delete(f"{cloud.auth_url}/OS-TRUST/trusts/{trust}", headers=mine, timeout=30)
     assert is_invalid(ran(api, function))
     assert ran(api, function)["state"] == "succeeded"
@@ -229,8 +181,11 @@ def test_what_is_lent_lends_nothing_on(
     cloud: identities.Cloud, team: openstack.Team, lent: list[delegations.Delegation]
 ) -> None:
     """Nor does an application credential, although its user lent the same before."""
-    bob, api = person(team, "member")
-    owners, callers = deploy(api, "owner", "member"), deploy(api, "caller", "member")
+    bob, api = lending.person(team, "member")
+    owners, callers = (
+        lending.deploy(api, "owner", "member"),
+        lending.deploy(api, "caller", "member"),
+    )
     ran(api, owners)
     ran(api, callers)
     entered = session.Session(cloud.application_credential(bob, team.project, "laptop"))
@@ -253,9 +208,9 @@ def test_who_changes_a_function_lends_their_own(
 ) -> None:
     """Else their code would run as somebody else."""
     monkeypatch.setattr(trusts, "GRACE", 0.0)
-    ann, api = person(team, "member")
-    function = deploy(api, "owner", "member")
-    bob, other = person(team, "member")
+    ann, api = lending.person(team, "member")
+    function = lending.deploy(api, "owner", "member")
+    bob, other = lending.person(team, "member")
     path = f"/v1/functions/{function}"
     described = other("PATCH", path, {"description": "not how it runs"})
     assert described.json["identity"]["user_id"] == ann.id
@@ -263,7 +218,7 @@ def test_who_changes_a_function_lends_their_own(
     assert changed.json["identity"]["user_id"] == bob.id
     ran(api, function)
     assert [each.user_id for each in lent] == [bob.id]
-    until(lambda: trusts_of(cloud, ann) == [], 60, "Ann's trust to be removed")
+    until(lambda: lending.trusts_of(cloud, ann) == [], 60, "Ann's trust to be removed")
 
     # By a token that cannot lend, and by somebody who is of another project.
     strangers = openstack.Team.make(cloud, team.url)
@@ -273,27 +228,27 @@ def test_who_changes_a_function_lends_their_own(
     assert (answer.status, answer.code) == (403, "trust_refused")
     none = other("PATCH", path, {"identity": None})
     assert none.json["identity"] == {"as": "none", "roles": [], "user_id": None}
-    until(lambda: trusts_of(cloud, bob) == [], 60, "Bob's trust to be removed")
+    until(lambda: lending.trusts_of(cloud, bob) == [], 60, "Bob's trust to be removed")
     ran(api, function)
     assert lent[-1] is None
 
 
 def test_with_the_function_its_trust_goes(cloud: identities.Cloud, team: openstack.Team) -> None:
-    ann, api = person(team, "member")
-    function = deploy(api, "owner", "member")
-    assert len(trusts_of(cloud, ann)) == 1
+    ann, api = lending.person(team, "member")
+    function = lending.deploy(api, "owner", "member")
+    assert len(lending.trusts_of(cloud, ann)) == 1
     assert api("DELETE", f"/v1/functions/{function}").status == 204
-    until(lambda: trusts_of(cloud, ann) == [], 60, "the trust to be removed")
+    until(lambda: lending.trusts_of(cloud, ann) == [], 60, "the trust to be removed")
 
 
 def test_a_shared_function_acts_as_its_owner_or_as_who_agrees(
     cloud: identities.Cloud, team: openstack.Team, lent: list[delegations.Delegation]
 ) -> None:
-    ann, api = person(team, "manager", "member")
+    ann, api = lending.person(team, "manager", "member")
     guests = openstack.Team.make(cloud, team.url)
-    guest, caller = person(guests, "admin", "member")
+    guest, caller = lending.person(guests, "admin", "member")
     share = {"target_kind": "project", "target_id": guests.project, "permission": "execute"}
-    functions = [deploy(api, kind, "reader") for kind in ("owner", "caller")]
+    functions = [lending.deploy(api, kind, "reader") for kind in ("owner", "caller")]
     for function in functions:
         assert api("POST", f"/v1/functions/{function}/shares", share).status == 201
     owners, callers = functions
@@ -317,10 +272,10 @@ def test_steps_of_compositions_act_as_owners_and_as_no_caller(
     team: openstack.Team, lent: list[delegations.Delegation]
 ) -> None:
     """Nobody calls a step."""
-    ann, api = person(team, "member")
+    ann, api = lending.person(team, "member")
     outcomes = {}
     for kind in ("owner", "caller"):
-        step = {"Type": "Task", "Resource": deploy(api, kind, "member"), "End": True}
+        step = {"Type": "Task", "Resource": lending.deploy(api, kind, "member"), "End": True}
         definition = {"StartAt": "Act", "States": {"Act": step}}
         body = {"name": f"c-{uuid.uuid4().hex[:8]}", "definition": json.dumps(definition)}
         made = api("POST", "/v1/compositions", body)

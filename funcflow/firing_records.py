@@ -1,0 +1,69 @@
+"""What is written down of firings: new ones, and those that came to nothing.
+
+Used by :mod:`funcflow.firing`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import secrets
+
+from oslo_log import log as logging
+
+from funcflow import criteria, ids
+from funcflow.events import Event, Firing, Trigger
+
+LOG = logging.getLogger(__name__)
+
+_TRACE = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
+
+
+def made(trigger: Trigger, event: Event, key: str, now: float) -> Firing:
+    return Firing(
+        id=ids.new(),
+        trigger_id=trigger.id,
+        project_id=trigger.project_id,
+        key=key,
+        event_id=event.id,
+        event_source=event.source,
+        event_type=event.type,
+        outcome="fired",
+        depth=event.depth + 1,
+        traceparent=_child(event.traceparent),
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def failed(
+    trigger: Trigger,
+    firing: Firing,
+    reason: str,
+    event: Event,
+    *,
+    forever: bool = False,
+    counts: bool = True,
+) -> Firing:
+    """With when to try again, or dead when that was the last attempt that ``counts``."""
+    tried = firing.attempts + (counts and firing.outcome == "retrying")
+    kept = dataclasses.replace(firing, attempts=tried, reason=reason[:1000], event=event.text())
+    if forever or (counts and tried >= trigger.retry.attempts):
+        LOG.warning("Trigger %s gives up on an event: %s", trigger.id, reason)
+        return dataclasses.replace(kept, outcome="dead", retry_at=None)
+    pause = min(3600.0, trigger.retry.interval * 2 ** min(tried - 1, 20))
+    return dataclasses.replace(kept, outcome="retrying", retry_at=firing.updated_at + pause)
+
+
+def why(verdicts: list[criteria.Verdict]) -> str:
+    no = next(verdict for verdict in verdicts if not verdict.matched)
+    return f"{no.criterion[:300]}: {no.problem or 'no'}"[:1000]
+
+
+def _child(parent: str | None) -> str:
+    """A traceparent of the same trace, or of a new one."""
+    span = secrets.token_hex(8)
+    match = _TRACE.fullmatch(parent or "")
+    if match is None:
+        return f"00-{secrets.token_hex(16)}-{span}-00"
+    return f"00-{match[1]}-{span}-{match[2]}"
