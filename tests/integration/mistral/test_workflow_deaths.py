@@ -184,7 +184,9 @@ def test_it_ends_well_wherever_somebody_died(scene: Scene, monkeypatch: pytest.M
         (execution,) = scene.in_mistral(run)
         assert execution["id"] == run.id
         told = {type(each): each for each in scene.heard(run)}
-        assert told[signals.TaskSucceeded].output["doubled"] == 2 * last
+        succeeded = told[signals.TaskSucceeded]
+        assert isinstance(succeeded, signals.TaskSucceeded)
+        assert succeeded.output["doubled"] == 2 * last
         if life.over not in ("after transact", "before _deliver"):
             assert signals.TaskSubmitted in told
         if life.over is None:

@@ -86,7 +86,7 @@ def executions(stage: Stage, workflow: str) -> list[dict[str, Any]]:
 def test_an_event_starts_a_workflow_once_as_the_triggers_owner(stage: Stage, name: str) -> None:
     trigger = made(stage, name)
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
-    caused = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01", "funcflowdepth": 2}
+    caused: dict[str, Any] = {"traceparent": f"00-{trace}-00f067aa0ba902b7-01", "funcflowdepth": 2}
     send(stage, name, **caused)
     done = once(stage, trigger, "fired")
     (again,) = send(stage, name, **caused).json["firings"]
