@@ -7,7 +7,7 @@ the conductor to the sandbox, told by the metadata service.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 #: As whom a function acts: who made it what it is, or who calls it.
@@ -40,6 +40,10 @@ class Delegation:
     roles: tuple[str, ...] = ()
     #: As Keystone gives it: services with their endpoints.
     catalog: tuple[Mapping[str, Any], ...] = ()
+
+
+#: Gives what somebody lent, good now. True: a service refused what it gave last.
+Lender = Callable[[bool], Delegation]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

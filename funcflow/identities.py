@@ -1,9 +1,9 @@
 """As whom functions act: what is lent when one is made, changed or called.
 
-Called by :mod:`funcflow.deploy` and :mod:`funcflow.submit`. A function acts as its *owner*, who
-is whoever made it what it is: somebody else who changes how it runs lends their own identity from
-then on, or may not change it. Or it acts as its *caller*, who lends with the call. Either way it
-gets the roles that it asks for and no others.
+Called by :mod:`funcflow.deploy`, for compositions by the API, and by :mod:`funcflow.submit`. A
+function acts as its *owner*, who is whoever made it what it is: somebody else who changes how it
+runs lends their own identity from then on, or may not change it. Or it acts as its *caller*, who
+lends with the call. Either way it gets the roles that it asks for and no others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from oslo_config import cfg
 
@@ -21,6 +21,9 @@ from funcflow.db.engine import Database
 from funcflow.trusts import base, book
 
 LOG = logging.getLogger(__name__)
+
+#: What acts as somebody: a revision of a function or of a composition.
+R = TypeVar("R", models.Revision, models.CompositionRevision)
 
 #: Seconds for which an owner's trust is not looked at again.
 LOOK_AGAIN: Final = 60.0
@@ -44,8 +47,8 @@ class Identities:
 
     # -- of owners ------------------------------------------------------------------------
 
-    def of_new(self, context: models.RequestContext, revision: models.Revision) -> models.Revision:
-        """The first revision of a function, with what its owner lends it.
+    def of_new(self, context: models.RequestContext, revision: R) -> R:
+        """The first revision of a function or composition, with what its owner lends it.
 
         :raises base.TrustRefused: the asker may not lend that
         :raises errors.Unavailable: Keystone is away
@@ -57,12 +60,12 @@ class Identities:
     def of_changed(
         self,
         context: models.RequestContext,
-        old: models.Revision,
-        new: models.Revision,
+        old: R,
+        new: R,
         *,
         asked: bool,
-    ) -> models.Revision:
-        """As :meth:`of_new`, for a function that is changed. ``asked``: its identity is to be
+    ) -> R:
+        """As :meth:`of_new`, for one that is changed. ``asked``: its identity is to be
         lent (again)."""
         wanted, had = new.identity, old.identity
         if wanted is None or wanted.kind != "owner" or not (asked or new != old):
@@ -78,12 +81,12 @@ class Identities:
     def settle(
         connection: Any,
         context: models.RequestContext,
-        before: models.Revision | None,
-        after: models.Revision,
+        before: R | None,
+        after: R,
     ) -> None:
         """In the transaction that makes the revision: what it acts as is the asker's.
 
-        :raises errors.Conflict: somebody else changed the function at the same time
+        :raises errors.Conflict: somebody else changed it at the same time
         """
         identity = after.identity
         if identity is None or identity.kind != "owner" or after == before:
@@ -91,16 +94,16 @@ class Identities:
         mine = identity.user_id == context.user_id and identity.trust_id is not None
         if not mine or not trusts.keep(connection, identity.trust_id or ""):
             raise errors.Conflict(
-                "somebody else changed the function at the same time",
+                "somebody else changed it at the same time",
                 hint="Look at it again, and send the change again.",
             )
 
     def _lent(
         self,
         context: models.RequestContext,
-        revision: models.Revision,
+        revision: R,
         identity: delegations.Identity,
-    ) -> models.Revision:
+    ) -> R:
         _check_project(context, revision)
         trust_id = self.trusts.make(context, identity.roles, kind="owner")
         lent = dataclasses.replace(identity, user_id=context.user_id, trust_id=trust_id)
@@ -157,12 +160,12 @@ class Identities:
             LOG.warning("the trust of user %s is not renewed: %s", context.user_id, exc)
 
 
-def _check_project(context: models.RequestContext, revision: models.Revision) -> None:
+def _check_project(context: models.RequestContext, revision: R) -> None:
     if context.project_id != revision.project_id:
         raise base.TrustRefused(
-            f"the function acts as its owner in project {revision.project_id}: only somebody of "
+            f"it acts as its owner in project {revision.project_id}: only somebody of "
             "that project may make it what it is",
-            hint="Log in to the function's project.",
+            hint=f"Log in to project {revision.project_id}.",
         )
 
 

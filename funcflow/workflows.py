@@ -19,8 +19,10 @@ from urllib.parse import quote
 from oslo_config import cfg
 
 from funcflow import conf as config
-from funcflow import delegations, errors, ids
-from funcflow.compositions import failures, work
+from funcflow import delegations, errors, ids, models
+from funcflow.compositions import compile, failures, work
+from funcflow.compositions.definition import Task
+from funcflow.compositions.resources import Kind
 from funcflow.egress import addresses
 from funcflow.egress import client as egress
 from funcflow.models.workflows import Wanted
@@ -99,6 +101,21 @@ def check_unlent(conf: cfg.ConfigOpts) -> None:
             code="bad_identity",
             hint='Lend what runs it an identity: {"as": "owner", "roles": ["member"]}.',
         )
+
+
+def check_composition(conf: cfg.ConfigOpts, revision: models.CompositionRevision) -> None:
+    """That its workflows could be run, if it has any.
+
+    :raises NotConfigured: nothing says where Mistral is
+    :raises errors.BadRequest: nobody lends it an identity, and a workflow has to run as somebody
+    """
+    if work.WORKFLOW not in revision.definition:
+        return
+    states = compile.parse(revision.definition, revision.type).states.values()
+    if any(isinstance(s, Task) and s.resource.kind is Kind.WORKFLOW for s in states):
+        check_configured(conf)
+        if revision.identity is None:
+            check_unlent(conf)
 
 
 class Rest:

@@ -84,8 +84,10 @@ class Logs(Protocol):
 
 
 class Trusts(Protocol):
-    def token(self, trust_id: str, lasting: float = 0.0) -> delegations.Delegation:
-        """A token of the trust that lives ``lasting`` seconds.
+    def token(
+        self, trust_id: str, lasting: float = 0.0, *, fresh: bool = False
+    ) -> delegations.Delegation:
+        """A token of the trust that lives ``lasting`` seconds. ``fresh``: the last was refused.
 
         :raises funcflow.trusts.base.TrustInvalid: nobody lends it any more
         :raises funcflow.errors.Unavailable: nobody can say

@@ -15,7 +15,7 @@ from funcflow import errors, ids, workflows
 from funcflow.api import lending
 from funcflow.api.announce import announce
 from funcflow.api.request import Request
-from funcflow.compositions import resources
+from funcflow.compositions import resources, work
 from funcflow.db import trigger_cursors, triggers
 from funcflow.events import Event, Firing, SourceOf, Target, Trigger, slot_of
 from funcflow.firing import TooDeep, compiled
@@ -24,7 +24,7 @@ from funcflow.trigger_identities import TriggerIdentities
 from funcflow.triggers import base, signing
 
 #: How a task of a composition says that it runs a workflow; a target may say it so as well.
-_PREFIX: Final = "mistral:workflow:"
+_PREFIX: Final = f"{work.WORKFLOW}:"
 
 
 def made(

@@ -10,9 +10,11 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from funcflow import errors
+from funcflow.delegations import Lender
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
 #: Bytes of a key.
@@ -57,9 +59,15 @@ def no_object(bucket: str, key: str) -> errors.NotFound:
 class Buckets(Protocol):
     """Each project has buckets of its own; nobody reaches another's. For any thread.
 
-    Every method raises :class:`funcflow.errors.BadRequest` for names that cannot be, and
-    :class:`funcflow.errors.Unavailable` when the service is out of reach or full.
+    Every method raises :class:`funcflow.errors.BadRequest` for names that cannot be,
+    :class:`funcflow.errors.Forbidden` when the service does not let us, and
+    :class:`funcflow.errors.Unavailable` when it is out of reach or full.
     """
+
+    def acting(self, lent: Lender) -> AbstractContextManager[Buckets]:
+        """The same buckets, used with the rights that somebody lent instead of the service's own,
+        where the driver knows rights. What ``lent`` raises, its methods raise too.
+        """
 
     def list(self, project_id: str, bucket: str, prefix: str = "") -> Iterator[Entry]:
         """Objects whose key begins with the prefix, in the order of their keys' UTF-8 bytes.

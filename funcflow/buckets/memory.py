@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import BinaryIO
 
 from oslo_config import cfg
 
 from funcflow.buckets import base
+from funcflow.delegations import Lender
 
 
 class MemoryBuckets:
@@ -20,6 +23,9 @@ class MemoryBuckets:
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._lock = threading.Lock()
         self._kept: dict[tuple[str, str], dict[str, tuple[bytes, float]]] = {}
+
+    def acting(self, lent: Lender) -> AbstractContextManager[base.Buckets]:
+        return contextlib.nullcontext(self)
 
     def list(self, project_id: str, bucket: str, prefix: str = "") -> Iterator[base.Entry]:
         base.check(bucket)

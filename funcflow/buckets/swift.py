@@ -1,13 +1,16 @@
 """Buckets in Swift: containers of the project's own account, which its people use as well.
 
-With whose rights is said by ``logins``: by default the service's own, so that a container is to
-be used exactly as far as the project lets the service's user into it (``X-Container-Read`` and
-``X-Container-Write``); with a token of somebody of the project, or of a trust, with theirs.
+With the rights that somebody of the project lent, or else with the service's own: then a container
+is to be used exactly as far as the project lets the service's user into it (``X-Container-Read``
+and ``X-Container-Write``).
 """
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import datetime
+import functools
 import hashlib
 import io
 import tempfile
@@ -20,6 +23,7 @@ from oslo_config import cfg
 
 from funcflow import errors
 from funcflow.buckets import base
+from funcflow.delegations import Lender
 from funcflow.swift import faults
 from funcflow.swift.account import Account, Patience
 from funcflow.swift.reader import Reader
@@ -41,14 +45,26 @@ class SwiftBuckets:
         """
         :raises errors.ConfigError: ``[swift]`` is incomplete
         """
-        service = Service(conf)
+        self._service = Service(conf)
         if logins is None:
-            service.own()  # That there are credentials is to be known now.
-            logins = service.of_project
+            self._service.own()  # That there are credentials is to be known now.
+            logins = self._service.of_project
         self._logins: Logins = logins
         self._patience = Patience.of(conf)
         self._lock = threading.Lock()
         self._accounts: OrderedDict[str, Account] = OrderedDict()
+
+    @contextlib.contextmanager
+    def acting(self, lent: Lender) -> Iterator[base.Buckets]:
+        """For one piece of work: its connections are closed at the end."""
+        made = copy.copy(self)
+        made._logins = functools.partial(self._service.of_lent, lent)
+        made._lock, made._accounts = threading.Lock(), OrderedDict()
+        try:
+            yield made
+        finally:
+            for account in made._accounts.values():
+                account.close()
 
     def list(self, project_id: str, bucket: str, prefix: str = "") -> Iterator[base.Entry]:
         base.check(bucket)

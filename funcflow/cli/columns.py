@@ -271,6 +271,7 @@ _COMPOSED = (
     Column("latest_version"),
     Column("count"),
     Column("digest", detail=True),
+    Column("identity", Structure, detail=True),
     *OWNED,
 )
 COMPOSITION_ROW: Layout = _COMPOSED

@@ -22,6 +22,7 @@ from funcflow.compositions.commands import ReadItems, RunTask, WriteResults
 from funcflow.compositions.definition import Definition
 from funcflow.compositions.signals import Signal
 from funcflow.compositions.work import CallFunction, CallHttp
+from funcflow.delegations import Lender
 from funcflow.egress import client as egress
 from funcflow.http_tasks import HttpWork
 
@@ -152,6 +153,9 @@ class LocalBuckets:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def acting(self, lent: Lender) -> contextlib.AbstractContextManager[buckets.Buckets]:
+        return contextlib.nullcontext(self)
 
     def list(self, project_id: str, bucket: str, prefix: str = "") -> Iterator[buckets.Entry]:
         return self._folder.list(bucket, prefix)

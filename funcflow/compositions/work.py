@@ -180,6 +180,8 @@ EXISTS: Final = "StepFunctions.ExecutionAlreadyExistsException"
 LIMIT: Final = "StepFunctions.ExecutionLimitExceededException"
 BAD_NAME: Final = "StepFunctions.InvalidNameException"
 
+#: How a Resource begins that is a workflow.
+WORKFLOW: Final = "mistral:workflow"
 #: How a task fails whose workflow does. Names are stable: retriers and catchers have them.
 WORKFLOW_FAILED: Final = "Mistral.WorkflowFailed"
 WORKFLOW_CANCELLED: Final = "Mistral.WorkflowCancelled"

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from funcflow import errors, models
+from funcflow import delegations, errors, models
 from funcflow.db import composition_tables as tables
 from funcflow.db import lent
 
@@ -32,6 +32,19 @@ def get(connection: sa.Connection, composition_id: str, number: int) -> models.C
     if row is None:
         raise errors.NotFound(f"there is no revision {number} of composition {composition_id}")
     return to_revision(row)
+
+
+def identity(
+    connection: sa.Connection, composition_id: str, number: int
+) -> tuple[delegations.Identity, str] | None:
+    """As whom a revision acts, and in which project; None: as nobody."""
+    row = connection.execute(
+        sa.select(_t.c.identity, _t.c.trust_id, _t.c.project_id).where(
+            _t.c.composition_id == composition_id, _t.c.number == number
+        )
+    ).first()
+    found = None if row is None else lent.identity(row.identity, row.trust_id)
+    return None if row is None or found is None else (found, row.project_id)
 
 
 def insert(connection: sa.Connection, revision: models.CompositionRevision) -> None:
@@ -57,6 +70,6 @@ def retire(connection: sa.Connection, composition_id: str, now: float) -> None:
 
 def to_revision(row: Any) -> models.CompositionRevision:
     """From :data:`COLUMNS`, in order."""
-    *plain, identity, trust_id = row
-    told = dict(zip(_PLAIN, plain, strict=True))
-    return models.CompositionRevision(**told, identity=lent.identity(identity, trust_id))
+    *plain, told, trust_id = row
+    fields = dict(zip(_PLAIN, plain, strict=True))
+    return models.CompositionRevision(**fields, identity=lent.identity(told, trust_id))

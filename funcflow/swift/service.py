@@ -16,6 +16,7 @@ from keystoneauth1 import exceptions as keystone_exceptions
 from oslo_config import cfg
 
 from funcflow import errors
+from funcflow.delegations import Lender
 
 GROUP = "swift"
 #: Seconds to wait for Keystone, unless configured.
@@ -72,6 +73,13 @@ class Service:
         :raises errors.ConfigError: ``[swift]`` has no credentials
         """
         return self._login(lambda: self.url(project_id))
+
+    def of_lent(self, lent: Lender, project_id: str) -> Login:
+        """Somebody who lent their rights, in a project's account. What ``lent`` raises, asking
+        raises too."""
+        return Login(
+            lambda: self.url(project_id), lambda: lent(False).token, lambda: bool(lent(True))
+        )
 
     def of_token(self, token: str, project_id: str) -> Login:
         """Somebody with a token of a project, in the project's account."""

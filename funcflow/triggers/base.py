@@ -42,7 +42,7 @@ from oslo_config import cfg
 
 from funcflow import errors
 from funcflow.db.engine import Database
-from funcflow.delegations import Delegation
+from funcflow.delegations import Lender
 from funcflow.events import Event, Trigger
 
 Kind = Literal["pushed", "polled", "stream"]
@@ -102,9 +102,8 @@ class Tools:
     skip: Callable[[Event, str], None]
     #: Seconds since the epoch; tests have clocks of their own.
     clock: Callable[[], float] = time.time
-    #: Gives what the trigger's owner lent it, good now; True: a service refused what it gave last.
-    #: None: nobody lent it anything.
-    lent: Callable[[bool], Delegation] | None = None
+    #: What the trigger's owner lent it; None: nobody lent it anything.
+    lent: Lender | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from oslo_config import cfg
 
 from funcflow import errors
-from funcflow.delegations import Delegation
+from funcflow.delegations import Delegation, Lender
 from funcflow.options import trusts
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def rights(trigger_tools: base.Tools) -> Rights:
 class Lent:
     """What somebody lent, in the project that it is of. Meets :class:`Rights`."""
 
-    def __init__(self, conf: cfg.ConfigOpts, ask: Callable[[bool], Delegation]) -> None:
+    def __init__(self, conf: cfg.ConfigOpts, ask: Lender) -> None:
         register(conf)
         self._section = conf[GROUP]
         self._ask = ask

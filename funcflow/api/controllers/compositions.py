@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import time
@@ -9,7 +10,7 @@ from typing import Any
 
 import webob
 
-from funcflow import errors, ids, models
+from funcflow import delegations, errors, ids, models, workflows
 from funcflow.api import finding, lists, pictures, reply
 from funcflow.api.announce import announce
 from funcflow.api.controllers import (
@@ -22,10 +23,12 @@ from funcflow.api.operations import EMPTY, TEXT, Media, exposed_child, operation
 from funcflow.api.request import Request
 from funcflow.api.schemas import common
 from funcflow.api.schemas import compositions as schemas
+from funcflow.api.schemas import identities as schema
 from funcflow.api.waiting import Slots
 from funcflow.compositions import compile, source
 from funcflow.db import composition_versions as versions
 from funcflow.db import compositions
+from funcflow.identities import Identities
 from funcflow.services import Services
 
 #: What can be done with what was made.
@@ -79,24 +82,30 @@ class Compositions:
         body = request.body
         _check_name(body["name"])
         made_id, now = ids.new(), time.time()
+        first = models.CompositionRevision(
+            composition_id=made_id,
+            number=1,
+            project_id=request.asker.project_id,
+            created_at=now,
+            identity=_identity(body),
+            **_defined(body["definition"], body.get("type", "STANDARD")),
+        )
+        workflows.check_composition(self._services.conf, first)
         made = models.Composition(
             id=made_id,
             name=body["name"],
             description=body.get("description", ""),
             project_id=request.asker.project_id,
-            revision=models.CompositionRevision(
-                composition_id=made_id,
-                number=1,
-                project_id=request.asker.project_id,
-                created_at=now,
-                **_defined(body["definition"], body.get("type", "STANDARD")),
-            ),
+            revision=self._services.submitter.identities.of_new(request.asker, first),
             created_at=now,
         )
         most: int = self._services.conf.limits.max_compositions
-        self._services.database.transact(
-            lambda connection: compositions.create(connection, made, most)
-        )
+
+        def write(connection: Any) -> None:
+            compositions.create(connection, made, most)
+            Identities.settle(connection, request.asker, None, made.revision)
+
+        self._services.database.transact(write)
         announce(self._services, "compositions")
         where = f"{request.host_url}/v1/compositions/{made.id}"
         return reply.answer(schemas.view(made), 201, {"Location": where})
@@ -134,7 +143,7 @@ class Composition:
             raise errors.BadRequest("name and definition cannot be null", code="invalid_field")
         if "name" in body:
             _check_name(body["name"])
-        revised = self._revised(found, body)
+        revised = self._revised(request, found, body)
         description = body["description"] or "" if "description" in body else None
 
         def write(connection: Any) -> models.Composition:
@@ -144,6 +153,8 @@ class Composition:
                 changed = compositions.new_revision(
                     connection, found.id, found.project_id, revised, now=now
                 )
+                before = found.revision if revised == found.revision else None
+                Identities.settle(connection, request.asker, before, revised)
             if "name" in body or description is not None:
                 changed = compositions.update(
                     connection, found.id, found.project_id, now=now,
@@ -156,20 +167,22 @@ class Composition:
         return reply.answer(schemas.view(changed))
 
     def _revised(
-        self, found: models.Composition, body: dict[str, Any]
+        self, request: Request, found: models.Composition, body: dict[str, Any]
     ) -> models.CompositionRevision | None:
-        """The revision that is asked for; None: neither definition nor type is given."""
-        if "definition" not in body and "type" not in body:
+        """The revision that is asked for; None: nothing of one is given."""
+        if not {"definition", "type", "identity"} & set(body):
             return None
         now = found.revision
         type_ = (body["type"] or "STANDARD") if "type" in body else now.type
-        return models.CompositionRevision(
-            composition_id=found.id,
-            number=now.number + 1,
-            project_id=found.project_id,
-            created_at=time.time(),
+        asked = "identity" in body
+        wanted = dataclasses.replace(
+            now,
+            identity=_identity(body) if asked else now.identity,
             **_defined(body.get("definition", now.definition), type_),
         )
+        workflows.check_composition(self._services.conf, wanted)
+        identities = self._services.submitter.identities
+        return identities.of_changed(request.asker, now, wanted, asked=asked)
 
     @operation(
         index, "DELETE", "compositions.delete",
@@ -247,6 +260,12 @@ def _defined(definition: Any, type_: models.CompositionType) -> dict[str, Any]:
             text = json.dumps(definition, ensure_ascii=False)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return {"type": type_, "definition": text, "digest": digest}
+
+
+def _identity(body: dict[str, Any]) -> delegations.Identity | None:
+    """As whom the composition is to act."""
+    told = body.get("identity")
+    return None if told is None else schema.given(told)
 
 
 def _check_name(name: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from funcflow import models
 from funcflow.api import fields
-from funcflow.api.schemas import common
+from funcflow.api.schemas import common, identities
 from funcflow.compositions.problems import Problem
 
 #: Longer bodies are refused before they are read whole; definitions have their own limit, in
@@ -47,6 +47,7 @@ _SHARED = {
     "latest_version": common.INTEGER,
     "count": common.INTEGER,
     "project_id": common.STRING,
+    "identity": identities.SHOWN,
     "created_at": common.TIME,
     "updated_at": common.MAYBE_TIME,
 }
@@ -61,26 +62,19 @@ CHECKED = common.shape(
     {"valid": common.BOOLEAN, "problems": {"type": "array", "items": common.PROBLEM}}, "Checked"
 )
 
+_FIELDS = {
+    "name": NAME,
+    "definition": DEFINITION,
+    "type": TYPE,
+    "description": common.DESCRIPTION,
+    "identity": identities.field("the composition", "owner"),
+}
 CREATE = fields.Body(
-    {
-        "name": NAME,
-        "definition": DEFINITION,
-        "type": TYPE,
-        "description": common.DESCRIPTION,
-    },
+    _FIELDS,
     required=("name", "definition"),
     limit=MAX_BODY,
 )
-PATCH = fields.Body(
-    {
-        "name": NAME,
-        "definition": DEFINITION,
-        "type": TYPE,
-        "description": common.DESCRIPTION,
-    },
-    patch=True,
-    limit=MAX_BODY,
-)
+PATCH = fields.Body(_FIELDS, patch=True, limit=MAX_BODY)
 VALIDATE = fields.Body(
     {"definition": DEFINITION, "type": TYPE}, required=("definition",), limit=MAX_BODY
 )
@@ -99,6 +93,7 @@ def view(composition: models.Composition, *, listed: bool = False) -> dict[str, 
         "latest_version": composition.latest_version,
         "count": composition.count,
         "project_id": composition.project_id,
+        "identity": identities.view(revision.identity),
         "created_at": common.utc(composition.created_at),
         "updated_at": common.maybe_utc(composition.updated_at),
     }

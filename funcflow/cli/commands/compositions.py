@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from funcflow.cli import base, columns
+from funcflow.cli import base, columns, identities
 from funcflow.cli.client import Resource
 from funcflow.cli.commands.composition_files import TYPES, text_of
 
@@ -90,6 +90,9 @@ def _add_options(parser: argparse.ArgumentParser, *, file_required: bool) -> Non
     )
     parser.add_argument("--type", choices=TYPES, help=f"default: {TYPES[0]}")
     parser.add_argument("--description", help="what it is for")
+    identities.add_option(
+        parser, ("owner",), "use buckets with these roles of yours: owner:member; none: as nobody"
+    )
 
 
 def _fields(args: argparse.Namespace) -> dict[str, Any]:
@@ -97,5 +100,6 @@ def _fields(args: argparse.Namespace) -> dict[str, Any]:
         "definition": None if args.file is None else text_of(args.file),
         "type": args.type,
         "description": args.description,
+        "identity": args.identity,
     }
     return {name: value for name, value in fields.items() if value is not None}

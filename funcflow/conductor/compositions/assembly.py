@@ -115,6 +115,7 @@ class Compositions:
                 self._nested,
                 around.clock,
                 self._workflows.wake,
+                around.runs.trusts,
             ),
         }
 

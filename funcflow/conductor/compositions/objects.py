@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import threading
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Final
 
 from funcflow import errors, models
 from funcflow.buckets import items
@@ -15,19 +18,51 @@ from funcflow.compositions.events import timestamp
 from funcflow.compositions.failures import Failure
 from funcflow.conductor.compositions import base
 from funcflow.db import composition_executions as db
+from funcflow.db import composition_revisions
 from funcflow.db.engine import Database
+from funcflow.delegations import Delegation, Identity
+from funcflow.trusts.base import TrustInvalid
+from taskflow_flows import invocation as inv
+
+#: Seconds that a token has to be good; a new one is had when it ends on the way.
+LASTING: Final = 60.0
 
 
 class Objects:
-    """Prepares reading and writing; ``room``: bytes of all items of one reader."""
+    """Prepares reading and writing.
 
-    def __init__(self, buckets: Buckets, database: Database, room: int) -> None:
+    A composition that acts as its owner uses the buckets of its own project with the owner's
+    rights; others use those of the project that started them, as far as the service may.
+    """
+
+    def __init__(
+        self, buckets: Buckets, database: Database, room: int, trusts: inv.Trusts | None = None
+    ) -> None:
+        """:param room: bytes of all items of one reader"""
         self._buckets = buckets
         self._database = database
         self._room = room
+        self._trusts = trusts
 
     def __call__(self, held: base.Held, command: Request) -> ObjectWork:
-        return ObjectWork(self._buckets, self._database, self._room, held.row, command)
+        return ObjectWork(self._entered, self._database, self._room, held.row, command)
+
+    @contextlib.contextmanager
+    def _entered(self, row: models.CompositionExecution) -> Iterator[tuple[Buckets, str]]:
+        """Buckets to be used for an execution, and whose."""
+        with self._database.read() as connection:
+            found = composition_revisions.identity(connection, row.composition_id, row.revision)
+        if found is None:
+            yield self._buckets, row.project_id
+            return
+        identity, project_id = found
+        with self._buckets.acting(functools.partial(self._lent, identity)) as buckets:
+            yield buckets, project_id
+
+    def _lent(self, identity: Identity, fresh: bool) -> Delegation:
+        if self._trusts is None or identity.trust_id is None:
+            raise TrustInvalid("nobody lends the composition an identity")
+        return self._trusts.token(identity.trust_id, LASTING, fresh=fresh)
 
 
 class ObjectWork:
@@ -35,13 +70,13 @@ class ObjectWork:
 
     def __init__(
         self,
-        buckets: Buckets,
+        enter: Callable[[models.CompositionExecution], AbstractContextManager[tuple[Buckets, str]]],
         database: Database,
         room: int,
         row: models.CompositionExecution,
         command: Request,
     ) -> None:
-        self._buckets = buckets
+        self._enter = enter
         self._database = database
         self._room = room
         self._row = row
@@ -49,15 +84,16 @@ class ObjectWork:
         self._stopped = threading.Event()
 
     def run(self) -> Any:
-        command, project_id = self._command, self._row.project_id
-        if isinstance(command, ReadItems):
-            stopped = self._stopped.is_set
-            return items.Reading(self._buckets, project_id, self._room, stopped).items(command)
-        assert isinstance(command, WriteResults)
-        try:
-            return items.write(self._buckets, project_id, command, self._about(command))
-        except errors.Unavailable as error:
-            raise Failure(failures.RESULT_WRITER, error.message) from error
+        with self._enter(self._row) as (buckets, project_id):
+            command = self._command
+            if isinstance(command, ReadItems):
+                stopped = self._stopped.is_set
+                return items.Reading(buckets, project_id, self._room, stopped).items(command)
+            assert isinstance(command, WriteResults)
+            try:
+                return items.write(buckets, project_id, command, self._about(command))
+            except errors.Unavailable as error:
+                raise Failure(failures.RESULT_WRITER, error.message) from error
 
     def cancel(self) -> None:
         self._stopped.set()

@@ -27,6 +27,7 @@ from funcflow.conductor.compositions.waiters import Waiters
 from funcflow.conductor.compositions.workflows import Workflows
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
+from taskflow_flows import invocation as inv
 
 #: Calls and transfers at once.
 CALLS: Final = 64
@@ -42,6 +43,7 @@ def build(
     targets: CompositionTargets,
     clock: Callable[[], float],
     wake_workflows: Callable[[], None],
+    trusts: inv.Trusts | None = None,
 ) -> Mapping[str, base.Performer]:
     """By name.
 
@@ -60,7 +62,7 @@ def build(
         return http_tasks.HttpWork(client, command.work, bounds)
 
     objects = Background(
-        Objects(buckets, database, options.items_limit), Waiters("objects", TRANSFERS)
+        Objects(buckets, database, options.items_limit, trusts), Waiters("objects", TRANSFERS)
     )
     people = People(database)
     return {

@@ -20,11 +20,21 @@ import pytest
 
 from funcflow.cmd import up
 from tests import objects, openstack
+from tests.integration.tenancy import lending
 from tests.waiting import until
 from tools.services import identities, swift
 
 LIMIT = 100_000
-_MORE = "[api]\nmax_package = 100000\n[compositions]\nbuckets = swift\n"
+_MORE = """\
+[api]
+max_package = 100000
+[compositions]
+buckets = swift
+[trusts]
+check_interval = 0
+[conductor]
+sweep_interval = 0.2
+"""
 
 
 def zipped(text: str, name: str = "main.py") -> bytes:
@@ -152,6 +162,66 @@ def test_compositions_read_and_write_containers_that_let_them_in(
     assert (refused["status"], refused["error"]) == ("FAILED", "States.ItemReaderFailed")
 
 
+def test_compositions_use_containers_with_what_their_owner_lent(
+    running: up.Server, cloud: identities.Cloud, ann: objects.Person
+) -> None:
+    """No container lets funcflow's own user in; who may not read one, lends nothing that may; and
+    once it is lent no more, nothing is read."""
+    api = openstack.As(running.url, ann.token)
+    for container in ("items", "closed"):
+        ann.put(container)
+        ann.put(f"{container}/numbers.json", b"[1, 2, 3]")
+    lend = {"identity": {"as": "owner", "roles": ["member"]}}
+    ran = composed(api, _machine("items", "results"), **lend)
+    assert ran["status"] == "SUCCEEDED", ran
+    assert json.loads(ann.get(f"results/{ran['output']['ResultWriterDetails']['Key']}"))
+
+    # Swift lets readers into what they are let into, and nowhere else.
+    ann.post("items", X_Container_Read=f"{ann.project}:{ann.user.id}")
+    weak = {"identity": {"as": "owner", "roles": ["reader"]}}
+    assert "not let you use" not in composed(api, _machine("items", "results"), **weak)["cause"]
+    refused = composed(api, _machine("closed", "results"), **weak)
+    assert (refused["status"], refused["error"]) == ("FAILED", "States.ItemReaderFailed")
+    assert refused["cause"] == "Swift does not let you use object closed/numbers.json."
+
+    made = api("POST", "/v1/compositions", {
+        "name": "mine", "definition": _machine("items", "results"), **lend,
+    }).json  # fmt: skip
+    assert made["identity"] == {"as": "owner", "roles": ["member"], "user_id": ann.user.id}
+    lending.revoke(cloud, ann.user, ann.project)
+    path = f"/v1/compositions/{made['id']}"
+    gone = ended(api, path)
+    assert (gone["status"], gone["error"]) == ("FAILED", "States.ItemReaderFailed")
+    assert "may lend it again" in gone["cause"]
+    again = api("PATCH", path, lend)
+    assert (again.status, again.json["revision"]) == (200, 1), "the same person lends the same"
+    assert ended(api, path)["status"] == "SUCCEEDED"
+
+
+def test_who_changes_a_composition_lends_their_own(
+    running: up.Server, cloud: identities.Cloud, swift: swift.Server, ann: objects.Person
+) -> None:
+    api = openstack.As(running.url, ann.token)
+    lend = {"identity": {"as": "owner", "roles": ["member"]}}
+    body = {"name": "ours", "definition": _machine("items", "results"), **lend}
+    path = f"/v1/compositions/{api('POST', '/v1/compositions', body).json['id']}"
+    bob = objects.Person.make(cloud, swift, ann.project)
+    other = openstack.As(running.url, bob.token)
+
+    def owner(asker: openstack.As, **changes: Any) -> str:
+        answer = asker("PATCH", path, changes)
+        assert answer.status == 200, answer.body
+        return str(answer.json["identity"]["user_id"])
+
+    assert owner(other, description="not what it does") == ann.user.id
+    assert owner(other, definition=_machine("others", "results")) == bob.user.id
+    until(lambda: lending.trusts_of(cloud, ann.user) == [], 60, "Ann's trust to be removed")
+    greedy = {"identity": {"as": "owner", "roles": ["admin"]}}
+    assert other("PATCH", path, greedy).code == "trust_refused"
+    assert other("DELETE", path).status == 204
+    until(lambda: lending.trusts_of(cloud, bob.user) == [], 60, "Bob's trust to be removed")
+
+
 def _machine(source: str, target: str) -> dict[str, Any]:
     one = {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}}
     config = {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}
@@ -172,11 +242,17 @@ def _machine(source: str, target: str) -> dict[str, Any]:
     return {"StartAt": "Each", "States": {"Each": each}}
 
 
-def composed(api: openstack.As, definition: dict[str, Any]) -> Any:
+def composed(api: openstack.As, definition: dict[str, Any], **more: Any) -> Any:
     """The end of an execution of a new composition."""
-    made = api("POST", "/v1/compositions", {"name": uuid.uuid4().hex, "definition": definition})
+    body = {"name": uuid.uuid4().hex, "definition": definition, **more}
+    made = api("POST", "/v1/compositions", body)
     assert made.status == 201, made.body
-    path = f"/v1/compositions/{made.json['id']}/executions"
+    return ended(api, f"/v1/compositions/{made.json['id']}")
+
+
+def ended(api: openstack.As, composition: str) -> Any:
+    """The end of another execution."""
+    path = f"{composition}/executions"
     ran = api("POST", path, {"input": {}, "sync": True}).json
     one = f"{path}/{ran['id']}"
     until(lambda: api("GET", one).json["status"] != "RUNNING", timeout=60, what="its end")

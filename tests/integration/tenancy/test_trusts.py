@@ -104,7 +104,7 @@ def test_nobody_lends_what_they_do_not_have(
     cloud: identities.Cloud, team: openstack.Team, lent: list[delegations.Delegation]
 ) -> None:
     ann, api = lending.person(team, "member")
-    body = {"runtime": "python3", "source": SOURCE, "name": "greedy"}
+    body = {"runtime": "python3", "source": lending.SOURCE, "name": "greedy"}
     greedy = {"as": "owner", "roles": ["admin"]}
     answer = api("POST", "/v1/functions", {**body, "identity": greedy})
     assert (answer.status, answer.code) == (403, "trust_refused")
@@ -127,15 +127,7 @@ def test_what_is_no_longer_lent_runs_nothing(
     function = lending.deploy(api, "owner", "member")
     _, bob = lending.person(team, "member")
     assert ran(bob, function)["state"] == "succeeded"
-    if fault == "revoked":
-        mine = {"X-Auth-Token": cloud.token(ann, project_id=team.project)}
-        for trust in lending.trusts_of(cloud, ann):
-            gone = f"{cloud.auth_url}/OS-TRUST/trusts/{trust}"
-            assert requests.delete(gone, headers=mine, timeout=30).status_code == 204
-    elif fault == "user disabled":
-        cloud.rest.patch(f"/users/{ann.id}", json={"user": {"enabled": False}})
-    else:
-        cloud.rest.delete(f"/projects/{team.project}")
+    lending.spoil(cloud, ann, team.project, fault)
     execution = ran(bob, function)
     assert is_invalid(execution)
     assert "may lend it again" in execution["error"]["message"]
@@ -152,9 +144,7 @@ def test_an_owner_lends_again_what_was_revoked(
     ann, api = lending.person(team, "member")
     function = lending.deploy(api, "owner", "member")
     assert api("POST", f"/v1/functions/{function}/versions", {}).status == 201
-    for trust in lending.trusts_of(cloud, ann):
-        mine = {"X-Auth-Token": cloud.token(ann, project_id=team.project)}
-        requests.delete(f"{cloud.auth_url}/OS-TRUST/trusts/{trust}", headers=mine, timeout=30)
+    lending.revoke(cloud, ann, team.project)
     assert is_invalid(ran(api, function, function_version=1))
     identity = {"as": "owner", "roles": ["member"]}
     again = api("PATCH", f"/v1/functions/{function}", {"identity": identity})
@@ -169,9 +159,7 @@ def test_a_caller_lends_again_with_the_next_call(
     bob, api = lending.person(team, "member")
     function = lending.deploy(api, "caller", "member")
     assert ran(api, function)["state"] == "succeeded"
-    mine = {"X-Auth-Token": cloud.token(bob, project_id=team.project)}
-    for trust in lending.trusts_of(cloud, bob):
-        requests.delete(f"{cloud.auth_url}/OS-TRUST/trusts/{trust}", headers=mine, timeout=30)
+    lending.revoke(cloud, bob, team.project)
     assert is_invalid(ran(api, function))
     assert ran(api, function)["state"] == "succeeded"
     assert len(lent) == 2

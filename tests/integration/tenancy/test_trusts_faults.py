@@ -10,20 +10,13 @@ import pytest
 
 from funcflow import delegations
 from tests import openstack
+from tests.integration.tenancy.lending import STRICT, WITHOUT_WALLS, deploy, trusts_of
 from tests.integration.tenancy.test_secrets import everything_logged
-from tests.integration.tenancy.test_trusts import (
-    STRICT,
-    WITHOUT_WALLS,
-    call,
-    deploy,
-    lent,
-    ran,
-    trusts_of,
-)
+from tests.integration.tenancy.test_trusts import call, ran
 from tests.waiting import until
 from tools.services import identities, keystone
 
-__all__ = ["everything_logged", "lent"]
+__all__ = ["everything_logged"]
 
 
 @pytest.fixture
