@@ -89,7 +89,9 @@ class Lender:
     def __init__(self, token: str) -> None:
         self._token = token
 
-    def token(self, trust_id: str, lasting: float = 0.0) -> delegations.Delegation:
+    def token(
+        self, trust_id: str, lasting: float = 0.0, *, fresh: bool = False
+    ) -> delegations.Delegation:
         return delegations.Delegation(
             token=self._token, expires_at=time.time() + 3600, user_id="u", project_id="p"
         )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import configparser
+import contextlib
 import json
+import sqlite3
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -199,37 +199,24 @@ def test_a_workflow_that_is_cancelled_fails_the_task(scene: Stage) -> None:
     assert made.end()["error"] == "Mistral.WorkflowCancelled"
 
 
-@pytest.fixture
-def polling(scene: Stage) -> Iterator[Stage]:
-    """Nothing is told of ends: they are looked for."""
-    before = scene.funcflow.file.read_text()
-    parser = configparser.RawConfigParser()
-    parser.read_string(before)
-    parser.remove_option("mistral", "notify_url")
-    parser["mistral"].update(look="0.2", max_look="0.5", timeout="2")
-    with scene.funcflow.file.open("w") as file:
-        parser.write(file)
-    restart(scene)
-    yield scene
-    scene.funcflow.file.write_text(before)
-    restart(scene)
+def come(scene: Stage) -> None:
+    """The time has come to look at workflows, and claims are over."""
+    with contextlib.closing(sqlite3.connect(scene.funcflow.database)) as connection, connection:
+        connection.execute("UPDATE workflow_runs SET due_at = 0")
 
 
-def restart(scene: Stage) -> None:
-    scene.funcflow.stop()
+def test_kill_9_while_it_is_started_and_while_it_is_waited_for(scene: Stage) -> None:
+    """And nobody hears of the end, so that it has to be found."""
+    made = Composed(scene, {"Resource": "mistral:workflow:endless"}, {})
+    scene.funcflow.kill()
+    come(scene)
     scene.funcflow.start()
-
-
-def test_kill_9_while_it_is_started_and_while_it_is_waited_for(polling: Stage) -> None:
-    """And nobody is told of the end, so that it has to be found."""
-    made = Composed(polling, {"Resource": "mistral:workflow:endless"}, {})
-    polling.funcflow.kill()
-    polling.funcflow.start()
     run = made.runs()
     until(lambda: "TaskSubmitted" in made.history(), 60, "the task to wait")
-    polling.funcflow.kill()
-    polling.ask("PUT", f"executions/{run['id']}", {"state": "SUCCESS"})
-    polling.funcflow.start()
+    scene.funcflow.kill()
+    scene.ask("PUT", f"executions/{run['id']}", {"state": "SUCCESS"})
+    come(scene)
+    scene.funcflow.start()
     ended = made.end()
     assert ended["state"] == "succeeded", ended
     assert [each["id"] for each in made.in_mistral()] == [run["id"]]
@@ -237,13 +224,10 @@ def test_kill_9_while_it_is_started_and_while_it_is_waited_for(polling: Stage) -
 
 def test_behind_keystone_somebody_has_to_lend_an_identity(stage: Stage) -> None:
     state = {"Type": "Task", "Resource": "mistral:workflow:double", "End": True}
-    inside = {
-        "Type": "Map",
-        "ItemProcessor": {"StartAt": "Run", "States": {"Run": state}},
-        "End": True,
-    }
-    for states in ({"Run": state}, {"Run": inside}):
-        definition = {"StartAt": "Run", "States": states}
+    processor = {"StartAt": "Inside", "States": {"Inside": state}}
+    each = {"Type": "Map", "ItemProcessor": processor, "End": True}
+    for outer in (state, each):
+        definition = {"StartAt": "Run", "States": {"Run": outer}}
         body = {"name": f"c-{uuid.uuid4().hex[:8]}", "definition": definition}
         answer = stage.api("POST", "/v1/compositions", body)
         assert answer.code == "bad_identity", answer.body
