@@ -61,7 +61,8 @@ class Barbican:
         try:
             from castellan import key_manager
             from castellan.common import utils
-            from castellan.common.credentials import keystone_token
+
+            from funcflow.secrets import asker
         except ImportError as exc:
             raise errors.ConfigError(
                 "castellan is missing", hint="pip install 'funcflow[barbican]'"
@@ -71,7 +72,7 @@ class Barbican:
         self._conf = conf
         self._api: Any = key_manager.API(conf)
         self._login = utils.credential_factory
-        self._token = keystone_token.KeystoneToken
+        self._as_asker = asker.Context
 
     def check(self, reference: str, asker: models.RequestContext) -> None:
         """Whether the asker may read a secret.
@@ -83,14 +84,14 @@ class Barbican:
         secret_id = id_of(reference)
         if asker.auth_token is None:
             raise NoBarbican("secrets can be references only for who is logged in at Keystone")
-        context = self._token(
-            token=asker.auth_token,
-            project_id=asker.project_id,
-            auth_url=self._conf.barbican.auth_endpoint,
-            reauthenticate=False,
-        )
+        context = self._as_asker(asker.auth_token, self._login(conf=self._conf))
         # Barbican shows what a secret is like to whom it does not show the secret.
-        self._get(context, secret_id)
+        try:
+            self._get(context, secret_id)
+        except errors.Unavailable:
+            if context.refused:
+                raise Refused(f"Barbican does not let your token read secret {secret_id}") from None
+            raise
 
     def read(self, secret_id: str) -> str:
         """A secret's text.

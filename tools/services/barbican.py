@@ -48,6 +48,7 @@ project_name = service
 user_domain_id = default
 project_domain_id = default
 service_token_roles_required = true
+service_type = key-manager
 """
 
 

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 import requests
+from keystoneauth1 import session
 
 from tests import openstack
+from tests.api.client import Answer
 from tests.waiting import until
 from tools.services import barbican, identities
 
@@ -141,3 +143,36 @@ def test_nobody_refers_to_a_secret_of_others(
         answer = thief.api("POST", "/v1/secrets", {"name": "mine", "barbican": each})
         assert (answer.status, answer.code) == (403, "barbican_refused")
     assert thief.api("GET", "/v1/secrets").json["secrets"] == []
+
+
+def test_an_application_credential_refers_to_what_it_may_read(
+    owner: Owner, cloud: identities.Cloud, place: tuple[str, Path]
+) -> None:
+    """With access rules it needs one for Barbican as well: making secrets here is not reading
+    them there."""
+    cloud.service("funcflow", "function-engine", place[0])
+    ref = owner.keep()
+    owner.let(ref, cloud.user("funcflow"))
+    here = [
+        {"service": "function-engine", "method": method, "path": "/v1/secrets"}
+        for method in ("GET", "POST")
+    ]
+    there = [{"service": "key-manager", "method": "GET", "path": "/v1/secrets/**"}]
+
+    def refer(name: str, rules: list[dict[str, str]] | None) -> Answer:
+        credential = cloud.application_credential(owner.user, owner.project, name, rules)
+        entered = session.Session(credential)
+        api = openstack.As(owner.api.url, str(entered.get_token()))
+        entered.session.close()
+        return api("POST", "/v1/secrets", {"name": name, "barbican": ref})
+
+    assert refer("WIDE", None).status == 201
+    assert refer("KEY", [*here, *there]).status == 201
+    refused = refer("NARROW", here)
+    assert (refused.status, refused.code) == (403, "barbican_refused"), refused.body
+    assert refer("ELSEWHERE", there).status == 401, "nothing is let in here"
+    kept = owner.api("GET", "/v1/secrets").json["secrets"]
+    assert {each["name"] for each in kept} == {"WIDE", "KEY"}
+    function = owner.api.function(SOURCE, name="f", timeout=20, secrets=[{"secret": "KEY"}])["id"]
+    assert json.loads(owner.api.run(function)["result"])["output"] == len(CANARY)
+    assert CANARY not in place[1].read_text()
