@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import json
 import threading
 import time
@@ -181,7 +182,8 @@ class Firer:
             made.key.digest(scope)
             self._check_lent(trigger)
             if trigger.target.kind == "workflow":
-                self._workflows.check(trigger.target.id, self._lent(trigger))
+                check = functools.partial(self._workflows.check, trigger.target.id)
+                workflows.with_token(functools.partial(self._lent, trigger), check)
         except Failure as exc:
             return Trial(verdicts, True, problem=exc.cause)
         except errors.FuncflowError as exc:
@@ -283,8 +285,8 @@ class Firer:
         self, trigger: Trigger, text: str, key: str, firing: Firing
     ) -> models.Execution | models.CompositionExecution | workflow_targets.Begun:
         if trigger.target.kind == "workflow":
-            lent = self._lent(trigger)
-            return workflow_targets.start(self._workflows, trigger, firing, text, key, lent)
+            lend = functools.partial(self._lent, trigger)
+            return workflow_targets.start(self._workflows, trigger, firing, text, key, lend)
         context = models.RequestContext(
             project_id=trigger.project_id,
             roles=("member",),
@@ -321,11 +323,11 @@ class Firer:
         target = self.target(trigger)
         self.identities.check(trigger, None if target is None else target.identity)
 
-    def _lent(self, trigger: Trigger) -> workflows.Lent:
+    def _lent(self, trigger: Trigger, fresh: bool) -> workflows.Lent:
         """What its workflow runs with; None: it was lent nothing."""
         if trigger.identity is None:
             return None
-        return self.identities.delegation(trigger, lasting=workflows.LASTING)
+        return self.identities.delegation(trigger, fresh, workflows.LASTING)
 
     def _take_rate(self, trigger: Trigger, now: float) -> None:
         if trigger.rate_limit is None:

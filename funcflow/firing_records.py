@@ -6,17 +6,13 @@ Used by :mod:`funcflow.firing`.
 from __future__ import annotations
 
 import dataclasses
-import re
-import secrets
 
 from oslo_log import log as logging
 
 from funcflow import criteria, ids
-from funcflow.events import Event, Firing, Trigger
+from funcflow.events import Event, Firing, Trigger, child_trace
 
 LOG = logging.getLogger(__name__)
-
-_TRACE = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
 
 
 def made(trigger: Trigger, event: Event, key: str, now: float) -> Firing:
@@ -30,7 +26,7 @@ def made(trigger: Trigger, event: Event, key: str, now: float) -> Firing:
         event_type=event.type,
         outcome="fired",
         depth=event.depth + 1,
-        traceparent=_child(event.traceparent),
+        traceparent=child_trace(event.traceparent),
         created_at=now,
         updated_at=now,
     )
@@ -58,12 +54,3 @@ def failed(
 def why(verdicts: list[criteria.Verdict]) -> str:
     no = next(verdict for verdict in verdicts if not verdict.matched)
     return f"{no.criterion[:300]}: {no.problem or 'no'}"[:1000]
-
-
-def _child(parent: str | None) -> str:
-    """A traceparent of the same trace, or of a new one."""
-    span = secrets.token_hex(8)
-    match = _TRACE.fullmatch(parent or "")
-    if match is None:
-        return f"00-{secrets.token_hex(16)}-{span}-00"
-    return f"00-{match[1]}-{span}-{match[2]}"

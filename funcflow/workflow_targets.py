@@ -7,8 +7,10 @@ event that is delivered again finds the one it started.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import time
+from collections.abc import Callable
 from typing import Final
 
 from funcflow import ids, workflows
@@ -36,11 +38,12 @@ def start(
     firing: Firing,
     input: str,
     key: str,
-    lent: workflows.Lent,
+    lend: Callable[[bool], workflows.Lent],
 ) -> Begun:
     """Start the trigger's workflow, or find that it was.
 
     :param input: JSON text
+    :param lend: as of :func:`funcflow.workflows.with_token`
     :raises Failure: the input is no object, and workflows take nothing else
     :raises workflows.Refused: it cannot be started like this
     :raises workflows.Away: who knows whether it was; ask again
@@ -63,5 +66,6 @@ def start(
         description=f"Created by trigger {trigger.id}",
     )
     run_id = ids.derived(0, key)
-    made = mistral.start(run_id, wanted, lent, told=False)
+    start = functools.partial(mistral.start, run_id, wanted, told=False)
+    made = workflows.with_token(lend, start)
     return Begun(run_id, time.time() if made is None else made + _SKEW)

@@ -13,7 +13,8 @@ import hashlib
 import hmac
 import ipaddress
 import json
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from oslo_config import cfg
@@ -45,6 +46,7 @@ KEY_HEADER: Final = "X-Funcflow-Key"
 _EVENTS: Final = ("WORKFLOW_SUCCEEDED", "WORKFLOW_FAILED", "WORKFLOW_CANCELLED")
 #: Seconds a token shall live with which a workflow is started: it runs with it.
 LASTING: Final = 1800.0
+T = TypeVar("T")
 #: What is lent to us, or None where Mistral asks nobody who they are.
 Lent = delegations.Delegation | None
 
@@ -58,6 +60,10 @@ class Refused(errors.BadRequest):
     def __init__(self, error: str, message: str) -> None:
         super().__init__(message)
         self.error = error
+
+
+class Unauthorized(Refused):
+    """Mistral does not take the token."""
 
 
 class Away(errors.Unavailable):
@@ -230,8 +236,9 @@ class Workflows:
             return None
         return dataclasses.replace(seen, output=_decoded(_object(_good(answer)).get("output")))
 
-    def cancel(self, run_id: str, reason: str, lent: Lent) -> None:
-        """Have it cancelled, with the workflows inside it; one that is over or gone is no error.
+    def cancel(self, run_id: str, reason: str, lent: Lent) -> bool:
+        """Have it cancelled, with the workflows inside it, unless it is over. False: Mistral does
+        not have it (yet, if it was asked to start it and did not answer).
 
         :raises Refused: we may not
         :raises Away: ask again
@@ -239,12 +246,13 @@ class Workflows:
         body = {"state": "CANCELLED", "state_info": reason}
         answer = self._ask("PUT", f"/v2/executions/{run_id}", lent, body)
         if answer.status == 404:
-            return
+            return False
         if answer.status >= 400:
             seen = self.look(run_id, lent)
             if seen is None or seen.state in OVER:
-                return
+                return seen is not None
         _good(answer)
+        return True
 
     # -- parts ----------------------------------------------------------------------------
 
@@ -265,6 +273,15 @@ class Workflows:
             "event_types": list(_EVENTS),
             "headers": {KEY_HEADER: _key(self._conf, run_id), "Content-Type": "application/json"},
         }
+
+
+def with_token(lend: Callable[[bool], Lent], ask: Callable[[Lent], T]) -> T:
+    """What is asked with what is lent; ``lend(True)`` gives what Keystone says is good now, in
+    case that Mistral knows better than we that the first token is not."""
+    try:
+        return ask(lend(False))
+    except Unauthorized:
+        return ask(lend(True))
 
 
 def known(conf: cfg.ConfigOpts, run_id: str, key: str) -> bool:
@@ -298,7 +315,9 @@ def _good(answer: egress.Response) -> egress.Response:
     if answer.status < 400:
         return answer
     message = f"Mistral answered {answer.status}: {said(answer)}"
-    if answer.status in (401, 403):
+    if answer.status == 401:
+        raise Unauthorized(work.NOT_ALLOWED, message)
+    if answer.status == 403:
         raise Refused(work.NOT_ALLOWED, message)
     if answer.status >= 500 or answer.status in (408, 429):
         raise Away(message)

@@ -9,13 +9,14 @@ Mistral's own notification makes a run due; without one it is looked at more and
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import json
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, TypeVar
 
 from oslo_config import cfg
 
@@ -35,6 +36,8 @@ from taskflow_flows import invocation as inv
 
 LOG = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 #: Seconds between looks at what is due.
 LOOK: Final = 0.25
 #: Runs seen to at the same time.
@@ -44,6 +47,9 @@ _REQUESTS, _SPARE = 3, 5.0
 #: Looks at a workflow before it is asked whether its task still waits: stopping it is the
 #: business of whoever holds the execution, and this is for those that died before.
 _SURE: Final = 3
+#: Times that Mistral must say that it does not have what it was asked to start: it may have the
+#: request still before it.
+_SURELY_GONE: Final = 5
 _REASON: Final = "The task of the composition that started it does not wait any more"
 
 
@@ -72,7 +78,8 @@ class Workflows:
         self._clock = clock
         self._mistral = workflows.Workflows(conf)
         self._policy = runner.Policy(0, conf.callbacks.backoff, conf.callbacks.max_backoff)
-        self._max_age: float = conf.callbacks.max_age
+        #: Attempts to cancel one.
+        self._most: float = conf.callbacks.max_age / conf.callbacks.max_backoff
         self._look, self._max_look = float(options.look), float(options.max_look)
         self._patience: float = options.patience
         self._lease = _REQUESTS * options.timeout + _SPARE
@@ -148,14 +155,17 @@ class Workflows:
     def _begin(self, run: Run) -> None:
         assert run.wanted is not None
         try:
-            self._mistral.start(run.id, run.wanted, self._lent(run, workflows.LASTING))
+            self._ask(run, functools.partial(self._mistral.start, run.id, run.wanted))
         except workflows.Refused as exc:
             self._tell(run, self._failed(run, Failure(exc.error, exc.message), refused=True))
             return
         except errors.Unavailable as exc:
             if self._clock() - run.created_at < self._patience:
                 raise
-            self._tell(run, self._failed(run, Failure(work.NO_MISTRAL, exc.message), refused=True))
+            away = Failure(work.NO_MISTRAL, exc.message)
+            self._deliver(run, self._failed(run, away, refused=True))
+            # What we did not hear of may have been started all the same.
+            self._change(run, stage=Stage.STOPPING, attempts=0, due_at=self._clock())
             return
         self.started += 1
         if self._change(run, stage=Stage.WAITING, attempts=0, due_at=self._clock() + self._look):
@@ -166,21 +176,14 @@ class Workflows:
     def _unwanted(self, run: Run) -> None:
         """It was started, and was to be stopped meanwhile, or somebody else has it by now."""
         now = self._clock()
-
-        def hasten(connection: object) -> bool:
-            found = db.find(connection, run.id)  # type: ignore[arg-type]
-            if found is not None and found.stage is Stage.STOPPING:
-                db.change(connection, found, due_at=now)  # type: ignore[arg-type]
-            return found is not None
-
-        if not self._database.transact(hasten):
+        if not self._database.transact(lambda connection: db.started(connection, run.id, now)):
             # Our claim had ended long ago, and so has everything else.
-            self._mistral.cancel(run.id, _REASON, self._lent(run))
+            self._ask(run, functools.partial(self._mistral.cancel, run.id, _REASON))
 
     def _look_at(self, run: Run) -> None:
         self.looks += 1
         try:
-            seen = self._mistral.look(run.id, self._lent(run))
+            seen = self._ask(run, functools.partial(self._mistral.look, run.id))
         except workflows.Refused as exc:
             self._tell(run, self._failed(run, Failure(exc.error, exc.message)))
             return
@@ -197,31 +200,40 @@ class Workflows:
 
     def _cancel(self, run: Run) -> None:
         try:
-            self._mistral.cancel(run.id, _REASON, self._lent(run))
+            there = self._ask(run, functools.partial(self._mistral.cancel, run.id, _REASON))
+            if not there and run.looks < _SURELY_GONE:
+                again = self._clock() + self._policy.delay(run.looks + 1)
+                self._change(run, attempts=0, looks=run.looks + 1, due_at=again)
+                return
+            self.cancelled += there
         except workflows.Refused as exc:
             LOG.error("workflow %s goes on, as we may not cancel it: %s", run.id, exc.message)
         except errors.Unavailable as exc:
-            if self._clock() - run.created_at < self._max_age or run.attempts < THREADS:
+            if run.attempts < self._most:
                 raise
             LOG.error("workflow %s goes on, as Mistral does not answer: %s", run.id, exc.message)
-        else:
-            self.cancelled += 1
         self._over(run)
 
     # -- parts ----------------------------------------------------------------------------
 
-    def _lent(self, run: Run, lasting: float = 0.0) -> workflows.Lent:
+    def _ask(self, run: Run, ask: Callable[[workflows.Lent], T]) -> T:
+        """Ask Mistral as whoever lends the run an identity.
+
+        :raises workflows.Refused: Mistral refuses, or nobody lends it any more
+        :raises errors.Unavailable: Mistral or Keystone is away
         """
-        :raises workflows.Refused: nobody lends it any more
-        :raises errors.Unavailable: Keystone is away
-        """
-        if run.trust_id is None:
-            return None
-        assert self._trusts is not None
-        try:
-            return self._trusts.token(run.trust_id, lasting)
-        except trusts_base.TrustInvalid as exc:
-            raise workflows.Refused(work.NOT_ALLOWED, exc.message) from exc
+        lasting = workflows.LASTING if run.stage is Stage.STARTING else 0.0
+
+        def lend(fresh: bool) -> workflows.Lent:
+            if run.trust_id is None:
+                return None
+            assert self._trusts is not None
+            try:
+                return self._trusts.token(run.trust_id, lasting, fresh=fresh)
+            except trusts_base.TrustInvalid as exc:
+                raise workflows.Refused(work.NOT_ALLOWED, exc.message) from exc
+
+        return workflows.with_token(lend, ask)
 
     def _waits(self, run: Run) -> bool:
         """Whether its task still waits for it."""

@@ -76,6 +76,15 @@ def stop(connection: sa.Connection, execution_id: str, command: int, now: float)
     )
 
 
+def started(connection: sa.Connection, run_id: str, now: float) -> bool:
+    """It was started by somebody whose claim is over, or who was to start it no more: have it
+    stopped at once if it is to be. False: it is forgotten already."""
+    mine = _t.c.id == run_id
+    stopping = sa.update(_t).where(mine, _t.c.stage == Stage.STOPPING.value)
+    connection.execute(stopping.values(due_at=now))
+    return connection.execute(sa.select(_t.c.id).where(mine)).first() is not None
+
+
 def hasten(connection: sa.Connection, run_id: str, now: float) -> bool:
     """Something happened to the workflow: have it looked at, also when somebody looks just now
     and may have seen it as it was before. False: nobody waits for it."""

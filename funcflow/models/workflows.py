@@ -54,7 +54,7 @@ class Run:
     stage: Stage = Stage.STARTING
     #: Since the stage began, or since Mistral last answered.
     attempts: int = 0
-    #: Times it was looked at; they become rarer.
+    #: Times it was looked at, in vain when it is to be stopped; they become rarer.
     looks: int = 0
     due_at: float
     created_at: float

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +14,7 @@ from funcflow import conf as config
 from funcflow import delegations, ids, workflows
 from funcflow.compositions import work
 from funcflow.models.workflows import Wanted
-from tests.webserver import Answer, Server, serving
+from tests.webserver import Answer, Asked, Server, serving
 
 RUN = ids.new()
 WANTED = Wanted(workflow="heal", input={"n": 1})
@@ -122,14 +124,29 @@ def test_an_output_that_is_too_large_is_not_read(server: Server) -> None:
 
 
 def test_cancelling_what_is_over_or_gone_is_no_error(server: Server) -> None:
-    client(server).cancel(RUN, "so", None)
+    assert not client(server).cancel(RUN, "so", None)
     ended = said(state="SUCCESS")
     server.on(EXECUTION, lambda asked, _: said(500) if asked.method == "PUT" else ended)
-    client(server).cancel(RUN, "so", None)
+    assert client(server).cancel(RUN, "so", None)
     goes_on = said(state="RUNNING")
     server.on(EXECUTION, lambda asked, _: said(500) if asked.method == "PUT" else goes_on)
     with pytest.raises(workflows.Away):
         client(server).cancel(RUN, "so", None)
+
+
+def test_a_token_that_mistral_refuses_is_had_anew_once(server: Server) -> None:
+    good = dataclasses.replace(lent(server), token="fresh-token")
+
+    def answer(asked: Asked, _: Any) -> Answer:
+        known = asked.headers["x-auth-token"] == "fresh-token"
+        return said(state="RUNNING") if known else said(401)
+
+    server.on(EXECUTION, answer)
+    look = functools.partial(client(server).look, RUN)
+    seen = workflows.with_token(lambda fresh: good if fresh else lent(server), look)
+    assert seen == workflows.Seen("RUNNING")
+    with pytest.raises(workflows.Unauthorized):
+        workflows.with_token(lambda _: lent(server), look)
 
 
 def test_the_cause_of_a_failure_is_bounded() -> None:

@@ -29,6 +29,7 @@ from funcflow.models.workflows import Run, Wanted
 from funcflow.stores.memory import MemoryStore
 from tests.integration.mistral.stage import Stage
 from tests.unit.conductor.compositions.held import row
+from tests.waiting import until
 
 #: More boundaries than there are.
 MANY = 60
@@ -220,6 +221,27 @@ def test_it_is_cancelled_wherever_somebody_died(
         assert execution["state"] == "CANCELLED"
         if life.over is None:
             break
+
+
+def test_what_was_given_up_is_cancelled_when_mistral_did_it_all_the_same(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene.conf.set_override("patience", 0.0, group="mistral")
+    scene.conf.set_override("timeout", 1.0, group="mistral")
+    run = scene.begin("deaths_nap")
+    scene.stage.mistral.pause()
+    try:
+        scene.live(lambda: bool(scene.heard(run)), None, monkeypatch)
+    finally:
+        scene.stage.mistral.resume()
+    (told,) = scene.heard(run)
+    assert isinstance(told, signals.TaskFailed)
+    assert told.error == "Mistral.Unavailable"
+    # It had the request before it, and does it now.
+    until(lambda: scene.in_mistral(run), 60, "Mistral to start it")
+    scene.live(functools.partial(scene.gone, run), None, monkeypatch)
+    (execution,) = scene.in_mistral(run)
+    assert execution["state"] == "CANCELLED"
 
 
 def _looked(scene: Scene, run: Run) -> bool:

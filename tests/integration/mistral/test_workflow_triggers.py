@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import threading
 import uuid
 from pathlib import Path
@@ -208,3 +210,8 @@ def test_an_alarm_of_aodh_starts_the_workflow_that_heals(stage: Stage) -> None:
     ended = stage.end(answer.json["execution_id"])
     assert ended["state"] == "SUCCESS", ended
     assert ended["output"] == {"server": "vm-7", "did": "reboot vm-7"}
+    # The functions ran in the trace of the alarm.
+    with contextlib.closing(sqlite3.connect(stage.funcflow.database)) as connection:
+        query = "SELECT traceparent FROM executions ORDER BY created_at DESC LIMIT 2"
+        traces = [row[0].split("-")[1] for row in connection.execute(query)]
+    assert traces == [firing(stage, trigger)["traceparent"].split("-")[1]] * 2

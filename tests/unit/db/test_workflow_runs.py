@@ -95,6 +95,23 @@ def test_what_is_not_being_started_is_stopped_at_once(
     assert not database.transact(lambda c: db.hasten(c, run.id, 1.0))
 
 
+def test_what_was_started_although_nobody_wants_it_is_stopped_at_once(
+    database: Database, run: Run
+) -> None:
+    claim(database, run, 50.0)
+    assert database.transact(lambda c: db.started(c, run.id, 30.0))
+    starting = kept(database, run)
+    assert starting is not None
+    assert starting.due_at == 50.0, "somebody else starts it as well"
+    stop(database, 20.0)
+    assert database.transact(lambda c: db.started(c, run.id, 30.0))
+    stopping = kept(database, run)
+    assert stopping is not None
+    assert (stopping.stage, stopping.due_at) == (Stage.STOPPING, 30.0)
+    assert database.transact(lambda c: db.over(c, stopping))
+    assert not database.transact(lambda c: db.started(c, run.id, 30.0))
+
+
 def test_news_makes_it_due_also_while_somebody_looks(database: Database, run: Run) -> None:
     assert not database.transact(lambda c: db.hasten(c, run.id, 30.0)), "nobody waits yet"
     database.transact(lambda c: db.change(c, run, stage=Stage.WAITING.value, due_at=20.0))
