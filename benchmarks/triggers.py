@@ -21,6 +21,7 @@ import kombu
 
 from benchmarks import embedded, measure
 from funcflow import conf, events, plugins
+from funcflow.delegations import Delegation, Lender
 from funcflow.triggers import base, cloud
 from tools.services import identities, keystone, process, rabbitmq, zaqar
 
@@ -70,7 +71,7 @@ class Stage:
     broker: str
     queues: cloud.Service
     zaqar: str
-    tokens: cloud.Tokens
+    lent: Lender
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         return json.loads(self.api.call(method, path, body).data)
@@ -104,9 +105,10 @@ def stage() -> Iterator[Stage]:
             return made
 
         pids = [pid for pid in (served.pid, queues.pid, queues.redis.pid, broker.pid) if pid]
+        lent = Delegation(token=token, expires_at=0.0, user_id="", project_id=project_id)
         yield Stage(
             served.url, pids, project_id, service(served.url), broker.url, service(queues.url),
-            queues.url, lambda project, fresh: token,
+            queues.url, lambda fresh: lent,
         )  # fmt: skip
 
 
@@ -225,9 +227,9 @@ def counted(
 ) -> Iterator[None]:
     """The source being served; puts the ids of its events into ``seen``."""
     stop = threading.Event()
-    tools = base.Tools(settings, None, None, lambda event, reason: None)  # type: ignore[arg-type]
-    more = {"tokens": it.tokens} if trigger.source.type == "zaqar" else {}
-    made = driver(trigger, tools, **more)
+    nowhere: Any = None
+    tools = base.Tools(settings, nowhere, nowhere, lambda event, reason: None, lent=it.lent)
+    made = driver(trigger, tools)
     serving = threading.Thread(target=made.serve, args=(lambda event: seen.add(event.id), stop))
     serving.start()
     try:

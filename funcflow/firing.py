@@ -22,20 +22,20 @@ from oslo_log import log as logging
 
 from funcflow import (
     criteria,
+    delegations,
     errors,
     events,
     ids,
     models,
     starts,
     submit,
-    targets,
     workflow_targets,
     workflows,
 )
 from funcflow import firing_records as records
 from funcflow.compositions.failures import Failure
 from funcflow.criteria.compile import scope_of
-from funcflow.db import firings, rates
+from funcflow.db import composition_revisions, firings, rates
 from funcflow.db.engine import Database
 from funcflow.events import Event, Firing, Trigger
 from funcflow.trigger_identities import TriggerIdentities
@@ -191,20 +191,23 @@ class Firer:
         problem = None if trigger.enabled else "the trigger is disabled"
         return Trial(verdicts, True, text, problem)
 
-    def target(self, trigger: Trigger) -> targets.Target | None:
-        """The function that would run; None: it is none.
+    def asks(self, trigger: Trigger) -> tuple[delegations.Identity | None, str]:
+        """As whom the target acts, and whose it is.
 
         :raises funcflow.errors.NotFound: there is no such target in the project
         """
         context = models.RequestContext(project_id=trigger.project_id, request_id="-")
         target = trigger.target
         if target.kind == "workflow":
-            return None  # There as long as Mistral says so.
+            return None, trigger.project_id  # It is there as long as Mistral says so.
         if target.kind == "composition":
-            self._starter.check(context, target.id, target.version, target.alias)
-            return None
+            run = self._starter.resolve(context, target.id, target.version, target.alias)
+            with self._database.read() as connection:
+                lent = composition_revisions.identity(connection, run.composition_id, run.revision)
+            return lent or (None, trigger.project_id)
         alias = target.alias if target.kind == "alias" else None
-        return self._submitter.resolve(context, target.id or None, target.version, alias)
+        found = self._submitter.resolve(context, target.id or None, target.version, alias)
+        return found.identity, found.project_id
 
     # -- steps ----------------------------------------------------------------------------
 
@@ -320,8 +323,7 @@ class Firer:
         """
         :raises TrustInvalid: it would run as somebody who does not lend that any more
         """
-        target = self.target(trigger)
-        self.identities.check(trigger, None if target is None else target.identity)
+        self.identities.check(trigger, self.asks(trigger)[0])
 
     def _lent(self, trigger: Trigger, fresh: bool) -> workflows.Lent:
         """What its workflow runs with; None: it was lent nothing."""

@@ -168,11 +168,11 @@ class Starter:
         )
         return self._run(made, start) if start.sync else self._post(made, start)
 
-    def check(
+    def resolve(
         self, context: models.RequestContext, composition: str, version: int, alias: str | None
-    ) -> str:
-        """The id of the composition that a start would run; errors as of :meth:`start`."""
-        return self._targets.resolve(context, composition, version, alias).composition_id
+    ) -> CompositionTarget:
+        """What a start would run; errors as of :meth:`start`."""
+        return self._targets.resolve(context, composition, version, alias)
 
     def stop(
         self,

@@ -58,13 +58,9 @@ def default(services: Services, trigger: Trigger) -> Identity | None:
 
 
 def _default(services: Services, trigger: Trigger) -> Identity | None:
-    target = services.firer.target(trigger)
-    return services.firer.identities.default(
-        trigger.project_id,
-        None if target is None else target.identity,
-        "" if target is None else target.project_id,
-        source=services.drivers.get(trigger.source.type).acts or trigger.target.kind == "workflow",
-    )
+    asks, owner = services.firer.asks(trigger)
+    acts = services.drivers.get(trigger.source.type).acts or trigger.target.kind == "workflow"
+    return services.firer.identities.default(trigger.project_id, asks, owner, source=acts)
 
 
 def _checked(services: Services, trigger: Trigger) -> Trigger:
@@ -81,8 +77,7 @@ def _checked(services: Services, trigger: Trigger) -> Trigger:
         )
     if trigger.target.kind == "workflow" and identity is None:
         workflows.check_unlent(services.conf)
-    target = services.firer.target(trigger)
-    asks = None if target is None else target.identity
+    asks, _ = services.firer.asks(trigger)
     if asks is None or asks.kind != "caller":
         return trigger
     if identity is None or identity.roles != asks.roles:

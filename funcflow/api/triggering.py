@@ -85,8 +85,8 @@ def target_of(services: Services, request: Request, told: Mapping[str, Any]) -> 
     if told.get("workflow") is not None:
         return _workflow(services, told)
     if told.get("composition") is not None and told.get("function") is None:
-        found = services.starter.check(asker, told["composition"], version, alias)
-        return Target(kind="composition", id=found, version=version, alias=alias)
+        run = services.starter.resolve(asker, told["composition"], version, alias)
+        return Target(kind="composition", id=run.composition_id, version=version, alias=alias)
     if told.get("composition") is None and (told.get("function") is None) != (alias is None):
         if alias is not None:
             services.submitter.check(asker, None, version, alias)

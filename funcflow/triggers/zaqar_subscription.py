@@ -38,7 +38,7 @@ class ZaqarSubscriptionSource(base.Pushed):
     @classmethod
     def check(cls, configuration: Mapping[str, Any], conf: cfg.ConfigOpts) -> dict[str, Any]:
         if conf.openstack.zaqar_url is None:
-            check_offered(conf)
+            check_offered(conf, lent=False)
         fields.known(configuration, ("queue",))
         return {"queue": fields.text(configuration, "queue", QUEUE)}
 

@@ -171,6 +171,18 @@ def test_of_two_who_change_it_at_the_same_time_one_does(desk: Desk) -> None:
     assert kept.identity.user_id == "bob"
 
 
+def test_while_keystone_is_away_what_was_lent_goes_on_and_nothing_else_does(desk: Desk) -> None:
+    """FAULTS 38. Nobody takes that for the end of it."""
+    made = desk.make()
+    token = desk.lending.delegation(made).token
+    assert isinstance(desk.trusts.driver, memory.MemoryTrusts)
+    desk.trusts.driver.away = True
+    assert desk.lending.delegation(made).token == token
+    with pytest.raises(errors.Unavailable):
+        desk.change(BOB, made, input=1)
+    assert desk.now() == made
+
+
 def test_nobody_of_another_project_makes_it_what_it_is(desk: Desk) -> None:
     made = desk.make()
     root = dataclasses.replace(ANN, project_id="admins", user_id="root", is_admin=True)

@@ -168,11 +168,12 @@ class _Either(threading.Event):
         return self.is_set()
 
 
-def check_offered(conf: cfg.ConfigOpts) -> None:
+def check_offered(conf: cfg.ConfigOpts, *, lent: bool = True) -> None:
     """
+    :param lent: triggers of this source may be lent an identity; else we log in ourselves
     :raises base.BadSource: this installation cannot log in to a cloud
     """
-    if not cloud.reachable(conf):
+    if not (cloud.reachable(conf) if lent else cloud.configured(conf)):
         raise base.BadSource(
             "this installation has no cloud to log in to",
             hint="Ask your operator to set auth_type and what it needs in [openstack].",

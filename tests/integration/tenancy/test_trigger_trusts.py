@@ -224,6 +224,28 @@ def test_a_target_whose_owner_lends_it_nothing_disables_the_trigger(
     until(lambda: len(lent) == 2, LONG, "the run after it was lent anew")
 
 
+def test_a_composition_whose_owner_is_gone_disables_the_trigger(
+    cloud: identities.Cloud, team: openstack.Team
+) -> None:
+    ann, api = lending.person(team, "member")
+    _, bob = lending.person(team, "member")
+    body = {
+        "name": "nightly",
+        "definition": {"StartAt": "P", "States": {"P": {"Type": "Pass", "End": True}}},
+        "identity": {"as": "owner", "roles": ["member"]},
+    }
+    composition = api("POST", "/v1/compositions", body).json["id"]
+    answer = bob("POST", "/v1/triggers", {
+        "source": {"type": "webhook", "signature": "none"},
+        "target": {"composition": composition},
+    })  # fmt: skip
+    assert answer.status == 201, answer.body
+    assert push(bob, answer.json).json["execution_id"]
+    lending.spoil(cloud, ann, team.project, "user disabled")
+    assert push(bob, answer.json).json == {"execution_id": None}
+    assert rests(bob, answer.json)
+
+
 def test_who_changes_what_a_trigger_does_lends_their_own(
     cloud: identities.Cloud, team: openstack.Team
 ) -> None:
