@@ -13,6 +13,7 @@ import datetime
 import hashlib
 import json
 import re
+import secrets
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
@@ -25,6 +26,7 @@ DEPTH: Final = "funcflowdepth"
 TRACE: Final = "traceparent"
 #: Partitions are made of slots; each trigger is in one for ever.
 SLOTS: Final = 256
+_TRACE = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
 _NAME = re.compile(r"[a-z0-9]{1,40}")
 _CONTEXT = ("specversion", "id", "source", "type", "subject", "time", "datacontenttype")
 _RESERVED = frozenset({*_CONTEXT, "dataschema", "data", "data_base64"})
@@ -159,6 +161,15 @@ def _decoded(text: Any) -> bytes:
         raise BadEvent("data_base64 is not base64") from None
 
 
+def child_trace(parent: str | None) -> str:
+    """A traceparent of the same trace, or of a new one."""
+    span = secrets.token_hex(8)
+    match = _TRACE.fullmatch(parent or "")
+    if match is None:
+        return f"00-{secrets.token_hex(16)}-{span}-00"
+    return f"00-{match[1]}-{span}-{match[2]}"
+
+
 # -- triggers -----------------------------------------------------------------------------------
 
 
@@ -173,10 +184,10 @@ class SourceOf:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What runs. ``id``: of the function or composition; "" for ``alias``, which is of a
-    function and named by ``alias``."""
+    """What runs. ``id``: of the function or composition; name or id of Mistral's ``workflow``; ""
+    for ``alias``, which is of a function and named by ``alias``."""
 
-    kind: Literal["function", "alias", "composition"]
+    kind: Literal["function", "alias", "composition", "workflow"]
     id: str = ""
     version: int = models.LATEST
     alias: str | None = None
@@ -252,7 +263,7 @@ class Firing:
     event_source: str
     event_type: str
     outcome: Outcome
-    #: What was started, and whether it is of a function or of a composition.
+    #: What was started, and whether it is of a function, a composition or a workflow.
     execution_id: str | None = None
     kind: str | None = None
     reason: str | None = None

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import json
-import re
-import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,7 +20,19 @@ from typing import Any, Final
 from oslo_config import cfg
 from oslo_log import log as logging
 
-from funcflow import criteria, delegations, errors, events, ids, models, starts, submit
+from funcflow import (
+    criteria,
+    delegations,
+    errors,
+    events,
+    ids,
+    models,
+    starts,
+    submit,
+    workflow_targets,
+    workflows,
+)
+from funcflow import firing_records as records
 from funcflow.compositions.failures import Failure
 from funcflow.criteria.compile import scope_of
 from funcflow.db import composition_revisions, firings, rates
@@ -39,7 +50,6 @@ _KEPT: Final = 1000
 _PAUSE: Final = 1.0
 #: What set a firing off long ago under the same key may be found this often.
 _EARLIER: Final = 10
-_TRACE = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
 
 
 class TooDeep(errors.FuncflowError):
@@ -105,6 +115,8 @@ class Firer:
         self._database = database
         self._submitter = submitter
         self._starter = starter
+        self._workflows = workflows.Workflows(conf)
+        self._patience: float = conf.callbacks.max_age
         self._clock = clock
         #: What triggers are lent.
         self.identities = TriggerIdentities(conf, database, submitter.identities.trusts)
@@ -137,7 +149,7 @@ class Firer:
         now = self._clock()
         key = criteria.Key(None).digest(self._scope(trigger, event, now))
         firing = dataclasses.replace(
-            _firing(trigger, event, key, now), outcome="skipped", reason=reason
+            records.made(trigger, event, key, now), outcome="skipped", reason=reason
         )
         self._database.write(firings.Record(firing))
         self.counts["skipped"] += 1
@@ -169,6 +181,9 @@ class Firer:
             text = made.input.text(scope)
             made.key.digest(scope)
             self._check_lent(trigger)
+            if trigger.target.kind == "workflow":
+                check = functools.partial(self._workflows.check, trigger.target.id)
+                workflows.with_token(functools.partial(self._lent, trigger), check)
         except Failure as exc:
             return Trial(verdicts, True, problem=exc.cause)
         except errors.FuncflowError as exc:
@@ -183,6 +198,8 @@ class Firer:
         """
         context = models.RequestContext(project_id=trigger.project_id, request_id="-")
         target = trigger.target
+        if target.kind == "workflow":
+            return None, trigger.project_id  # It is there as long as Mistral says so.
         if target.kind == "composition":
             run = self._starter.resolve(context, target.id, target.version, target.alias)
             with self._database.read() as connection:
@@ -208,11 +225,11 @@ class Firer:
         with self._database.read() as connection:
             before = firings.find(connection, trigger.id, key)
         replaces = None if before is None else before.id
-        firing = _firing(trigger, event, key, now)
+        firing = records.made(trigger, event, key, now)
         if not matched:
             if before is not None and before.outcome != "unmatched":
                 return _Judged(before, before=True)
-            no = dataclasses.replace(firing, outcome="unmatched", reason=_why(verdicts))
+            no = dataclasses.replace(firing, outcome="unmatched", reason=records.why(verdicts))
             return _Judged(no, replaces)
         if before is not None and _same(trigger, before, now):
             return _Judged(before, before=True)
@@ -222,7 +239,7 @@ class Firer:
             return _Judged(dataclasses.replace(firing, outcome="refused", reason=reason), replaces)
         self._take_rate(trigger, now)
         if problem is not None:
-            return _Judged(_failed(trigger, firing, problem, event, forever=True), replaces)
+            return _Judged(records.failed(trigger, firing, problem, event, forever=True), replaces)
         previous = before.id if before is not None and before.outcome == "fired" else "-"
         return _Judged(self._started(trigger, event, firing, now, previous), replaces)
 
@@ -240,29 +257,39 @@ class Firer:
                     break
                 previous = begun.id  # of long ago; it is over, and its firing forgotten
         except Failure as exc:
-            return _failed(trigger, firing, exc.cause, event, forever=True)
+            return records.failed(trigger, firing, exc.cause, event, forever=True)
         except TrustInvalid as exc:
             self.identities.end(trigger, exc)
-            return _failed(trigger, firing, f"{exc.code}: {exc.message}", event, forever=True)
+            return records.failed(
+                trigger, firing, f"{exc.code}: {exc.message}", event, forever=True
+            )
         except errors.TooMany as exc:
             raise base.Busy(exc.message, retry_after=exc.retry_after or _PAUSE) from exc
         except errors.Conflict as exc:
             if exc.code not in ("idempotency_mismatch", "execution_exists"):
-                return _failed(trigger, firing, f"{exc.code}: {exc.message}", event)
+                return records.failed(trigger, firing, f"{exc.code}: {exc.message}", event)
             reason = "the same event, or one with its key, was taken before with another input"
             return dataclasses.replace(firing, outcome="fired", reason=reason)
+        except workflows.Away as exc:
+            # It may be away for long, and not every source tells of an event again.
+            over = now - firing.created_at > self._patience
+            said = f"{exc.code}: {exc.message}"
+            return records.failed(trigger, firing, said, event, forever=over, counts=False)
         except errors.FuncflowError as exc:
             if exc.status >= 500:
                 raise
-            return _failed(trigger, firing, f"{exc.code}: {exc.message}", event)
-        kind = "composition" if trigger.target.kind == "composition" else "function"
+            return records.failed(trigger, firing, f"{exc.code}: {exc.message}", event)
+        kind = "function" if trigger.target.kind == "alias" else trigger.target.kind
         return dataclasses.replace(
             firing, outcome="fired", execution_id=begun.id, kind=kind, reason=None, event=None
         )
 
     def _start(
         self, trigger: Trigger, text: str, key: str, firing: Firing
-    ) -> models.Execution | models.CompositionExecution:
+    ) -> models.Execution | models.CompositionExecution | workflow_targets.Begun:
+        if trigger.target.kind == "workflow":
+            lend = functools.partial(self._lent, trigger)
+            return workflow_targets.start(self._workflows, trigger, firing, text, key, lend)
         context = models.RequestContext(
             project_id=trigger.project_id,
             roles=("member",),
@@ -297,6 +324,12 @@ class Firer:
         :raises TrustInvalid: it would run as somebody who does not lend that any more
         """
         self.identities.check(trigger, self.asks(trigger)[0])
+
+    def _lent(self, trigger: Trigger, fresh: bool) -> workflows.Lent:
+        """What its workflow runs with; None: it was lent nothing."""
+        if trigger.identity is None:
+            return None
+        return self.identities.delegation(trigger, fresh, workflows.LASTING)
 
     def _take_rate(self, trigger: Trigger, now: float) -> None:
         if trigger.rate_limit is None:
@@ -338,50 +371,6 @@ def _same(trigger: Trigger, before: Firing, now: float) -> bool:
     if before.outcome in ("unmatched", "retrying"):
         return before.outcome == "retrying"
     return now - before.created_at < trigger.dedup_window
-
-
-def _firing(trigger: Trigger, event: Event, key: str, now: float) -> Firing:
-    return Firing(
-        id=ids.new(),
-        trigger_id=trigger.id,
-        project_id=trigger.project_id,
-        key=key,
-        event_id=event.id,
-        event_source=event.source,
-        event_type=event.type,
-        outcome="fired",
-        depth=event.depth + 1,
-        traceparent=_child(event.traceparent),
-        created_at=now,
-        updated_at=now,
-    )
-
-
-def _failed(
-    trigger: Trigger, firing: Firing, reason: str, event: Event, *, forever: bool = False
-) -> Firing:
-    """With when to try again, or dead when that was the last attempt."""
-    tried = firing.attempts if firing.outcome != "retrying" else firing.attempts + 1
-    kept = dataclasses.replace(firing, attempts=tried, reason=reason[:1000], event=event.text())
-    if forever or tried >= trigger.retry.attempts:
-        LOG.warning("Trigger %s gives up on an event: %s", trigger.id, reason)
-        return dataclasses.replace(kept, outcome="dead", retry_at=None)
-    pause = min(3600.0, trigger.retry.interval * 2 ** min(tried - 1, 20))
-    return dataclasses.replace(kept, outcome="retrying", retry_at=firing.updated_at + pause)
-
-
-def _why(verdicts: list[criteria.Verdict]) -> str:
-    no = next(verdict for verdict in verdicts if not verdict.matched)
-    return f"{no.criterion[:300]}: {no.problem or 'no'}"[:1000]
-
-
-def _child(parent: str | None) -> str:
-    """A traceparent of the same trace, or of a new one."""
-    span = secrets.token_hex(8)
-    match = _TRACE.fullmatch(parent or "")
-    if match is None:
-        return f"00-{secrets.token_hex(16)}-{span}-00"
-    return f"00-{match[1]}-{span}-{match[2]}"
 
 
 def event_of(firing: Firing) -> Event | None:

@@ -78,6 +78,15 @@ class Histories:
         with self._current(row) as folded:
             return [each for each in folded.execution.outstanding if isinstance(each, RunTask)]
 
+    def answered(self, row: models.CompositionExecution, command: int) -> bool:
+        """Whether nobody waits for the answer of a command any more, as far as the log goes.
+
+        :raises NoHistory: it is an EXPRESS execution
+        """
+        with self._current(row) as folded:
+            execution = folded.execution
+            return command <= execution.last_command and command not in execution.waiting
+
     @contextmanager
     def _current(self, row: models.CompositionExecution) -> Iterator[_Folded]:
         if row.type == "EXPRESS":

@@ -48,7 +48,8 @@ class TriggerIdentities:
         """What a trigger of the project lends when its maker does not say; None: nothing.
 
         :param asks: what its target, a function of project ``owner``, asks for
-        :param source: its source is a service of the cloud, asked with somebody's rights
+        :param source: its source is a service of the cloud, asked with somebody's rights, or its
+            target is one
         :raises identities.NotLent: code of strangers gets nobody's identity unasked
         """
         if asks is not None and asks.kind == "caller":
@@ -108,7 +109,9 @@ class TriggerIdentities:
 
     # -- using ----------------------------------------------------------------------------
 
-    def delegation(self, trigger: Trigger, fresh: bool = False) -> delegations.Delegation:
+    def delegation(
+        self, trigger: Trigger, fresh: bool = False, lasting: float = LASTING
+    ) -> delegations.Delegation:
         """A token of what the trigger was lent. ``fresh``: a service refused the last one.
 
         :raises base.TrustInvalid: nobody lends it any more
@@ -117,7 +120,7 @@ class TriggerIdentities:
         trust_id = None if trigger.identity is None else trigger.identity.trust_id
         if trust_id is None:
             raise base.TrustInvalid("nobody lends the trigger an identity")
-        return self._trusts.token(trust_id, LASTING, fresh=fresh)
+        return self._trusts.token(trust_id, lasting, fresh=fresh)
 
     def check(self, trigger: Trigger, asks: delegations.Identity | None) -> None:
         """That the trigger, and its target, which asks for that, act as people who still lend it.

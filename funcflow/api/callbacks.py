@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,9 @@ from oslo_config import cfg
 from funcflow import conf as config
 from funcflow import errors, models, seals
 from funcflow.callbacks import PURPOSE, Kind, Wanted
+from funcflow.db import composition_executions, firings, workflow_runs
+from funcflow.db.engine import Database
+from funcflow.events import Firing, child_trace
 
 
 def wanted(
@@ -40,6 +44,25 @@ def wanted(
         look_after=conf.callbacks.look,
         token=sealed(conf, asker),
     )
+
+
+def traced(
+    database: Database, asker: models.RequestContext, wanted: Wanted | None
+) -> models.RequestContext:
+    """The asker, in the trace of what started the workflow that wants to be called back: a
+    trigger, or a task of a composition, of the asker's project."""
+    workflow = None if wanted is None else wanted.target.get("workflow_execution_id")
+    if workflow is None:
+        return asker
+    with database.read() as connection:
+        cause: Firing | models.CompositionExecution | None
+        cause = firings.of_executions(connection, [workflow]).get(workflow)
+        run = workflow_runs.find(connection, workflow) if cause is None else None
+        if run is not None:
+            cause = composition_executions.find(connection, run.execution_id)
+    if cause is None or cause.project_id != asker.project_id or cause.traceparent is None:
+        return asker
+    return dataclasses.replace(asker, traceparent=child_trace(cause.traceparent))
 
 
 def sealed(conf: cfg.ConfigOpts, asker: models.RequestContext) -> str | None:

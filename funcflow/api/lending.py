@@ -6,7 +6,7 @@ import dataclasses
 import enum
 from typing import Final, Literal
 
-from funcflow import errors
+from funcflow import errors, workflows
 from funcflow.delegations import Identity
 from funcflow.events import Trigger
 from funcflow.models import RequestContext
@@ -59,7 +59,7 @@ def default(services: Services, trigger: Trigger) -> Identity | None:
 
 def _default(services: Services, trigger: Trigger) -> Identity | None:
     asks, owner = services.firer.asks(trigger)
-    acts = services.drivers.get(trigger.source.type).acts
+    acts = services.drivers.get(trigger.source.type).acts or trigger.target.kind == "workflow"
     return services.firer.identities.default(trigger.project_id, asks, owner, source=acts)
 
 
@@ -75,6 +75,8 @@ def _checked(services: Services, trigger: Trigger) -> Trigger:
             f"a {trigger.source.type} source is asked as somebody",
             hint='Lend the trigger an identity: {"as": "owner", "roles": ["member"]}.',
         )
+    if trigger.target.kind == "workflow" and identity is None:
+        workflows.check_unlent(services.conf)
     asks, _ = services.firer.asks(trigger)
     if asks is None or asks.kind != "caller":
         return trigger

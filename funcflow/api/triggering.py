@@ -9,18 +9,22 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
 
-from funcflow import errors, ids
+from funcflow import errors, ids, workflows
 from funcflow.api import lending
 from funcflow.api.announce import announce
 from funcflow.api.request import Request
+from funcflow.compositions import resources, work
 from funcflow.db import trigger_cursors, triggers
 from funcflow.events import Event, Firing, SourceOf, Target, Trigger, slot_of
 from funcflow.firing import TooDeep, compiled
 from funcflow.services import Services
 from funcflow.trigger_identities import TriggerIdentities
 from funcflow.triggers import base, signing
+
+#: How a task of a composition says that it runs a workflow; a target may say it so as well.
+_PREFIX: Final = f"{work.WORKFLOW}:"
 
 
 def made(
@@ -72,12 +76,14 @@ def check(services: Services, trigger: Trigger) -> Trigger:
 def target_of(services: Services, request: Request, told: Mapping[str, Any]) -> Target:
     """What the target of a body means.
 
-    :raises errors.BadRequest: not one of function, alias and composition
+    :raises errors.BadRequest: not one of function, alias, composition and workflow
     :raises errors.NotFound: it is not there
     """
     version = told.get("version") or 0
     alias: str | None = told.get("alias")
     asker = request.asker
+    if told.get("workflow") is not None:
+        return _workflow(services, told)
     if told.get("composition") is not None and told.get("function") is None:
         run = services.starter.resolve(asker, told["composition"], version, alias)
         return Target(kind="composition", id=run.composition_id, version=version, alias=alias)
@@ -88,9 +94,21 @@ def target_of(services: Services, request: Request, told: Mapping[str, Any]) -> 
         found = services.submitter.check(asker, told["function"], version, None)
         return Target(kind="function", id=found, version=version)
     raise errors.BadRequest(
-        "the target is a function, an alias of one, or a composition: give one of them",
+        "the target is a function, an alias of one, a composition or a workflow: give one of them",
         code="bad_target",
     )
+
+
+def _workflow(services: Services, told: Mapping[str, Any]) -> Target:
+    """A workflow of Mistral, which is looked for when the trigger fires."""
+    if {name for name, value in told.items() if value not in (None, 0)} != {"workflow"}:
+        raise errors.BadRequest("a workflow is a target by itself", code="bad_target")
+    try:
+        resource = resources.parse_resource(_PREFIX + told["workflow"].removeprefix(_PREFIX))
+    except resources.BadResource as exc:
+        raise errors.BadRequest(str(exc), code="bad_target") from exc
+    workflows.check_configured(services.conf)
+    return Target(kind="workflow", id=resource.name)
 
 
 def keep(services: Services, trigger: Trigger) -> Trigger:

@@ -12,6 +12,7 @@ AWS are read as such, so an exported definition runs unchanged; funcflow's own a
     arn:aws:states:R:A:activity:NAME
     funcflow:function[.waitForTaskToken], funcflow:composition[.sync|.sync:2],
     funcflow:http, funcflow:approval
+    mistral:workflow:NAME, mistral:workflow
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ class Kind(StrEnum):
     APPROVAL = "approval"
     #: A worker elsewhere polls for it.
     ACTIVITY = "activity"
+    #: A workflow of Mistral, waited for: named by the Resource, its input the arguments; or the
+    #: arguments say {Workflow, Input, ...}.
+    WORKFLOW = "workflow"
     #: Well-formed, but of a service funcflow does not have (sqs, dynamodb, ...).
     SERVICE = "service"
 
@@ -73,6 +77,8 @@ _OPTIMISED = re.compile(
     r"arn:aws[a-z-]*:states:[A-Za-z0-9_-]*:[A-Za-z0-9_-]*:(?P<action>[A-Za-z0-9_-]+(?::[A-Za-z0-9_-]+){1,2})"
     r"(?P<suffix>\.[A-Za-z:0-9]+)?"
 )
+#: Mistral's names may have dots (workbook.workflow), so nothing can be appended to them.
+_WORKFLOW = re.compile(r"mistral:workflow(?::(?P<name>[^\s\x00-\x1f\x7f]{1,255}))?")
 _OWN = re.compile(r"funcflow:(?P<action>[a-z]+)(?P<suffix>\.[A-Za-z:0-9]+)?")
 
 _ACTIONS = {
@@ -95,7 +101,8 @@ class Resource:
     text: str
     kind: Kind
     pattern: Pattern = Pattern.REQUEST
-    #: FUNCTION: name or id of the function; ACTIVITY: its name; SERVICE: "sqs:sendMessage".
+    #: FUNCTION, WORKFLOW: name or id, "" if the arguments say it; ACTIVITY: its name;
+    #: SERVICE: "sqs:sendMessage".
     name: str = ""
     #: FUNCTION: version or alias, None for the newest.
     qualifier: str | None = None
@@ -117,6 +124,8 @@ def parse_resource(text: str) -> Resource:
         if action not in _ACTIONS:
             return Resource(text, Kind.SERVICE, pattern, name=action)
         return _checked(text, *_ACTIONS[action], pattern)
+    if match := _WORKFLOW.fullmatch(text):
+        return Resource(text, Kind.WORKFLOW, Pattern.SYNC2, name=match["name"] or "")
     if match := _OWN.fullmatch(text):
         if match["action"] not in _OWN_ACTIONS:
             raise BadResource(f"funcflow has no action {match['action']!r}")
@@ -125,6 +134,8 @@ def parse_resource(text: str) -> Resource:
         if kind is Kind.APPROVAL:
             pattern = Pattern.TOKEN if pattern is Pattern.REQUEST else pattern
         return _checked(text, kind, allowed, pattern)
+    if text.startswith("mistral:"):
+        raise BadResource(f"{text!r} is not mistral:workflow:NAME, nor mistral:workflow")
     if text.startswith(("arn:", "funcflow:")):
         raise BadResource(f"{text!r} is not the name of a function, an action or an activity")
     if match := _PLAIN.fullmatch(text):

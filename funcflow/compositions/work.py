@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from funcflow.compositions import failures
@@ -69,6 +69,18 @@ class Poll:
 
 
 @dataclass(frozen=True, slots=True)
+class RunWorkflow:
+    """A workflow of Mistral, by name or id."""
+
+    workflow: str
+    input: dict[str, Any]
+    namespace: str = ""
+    #: What ``env()`` is in its expressions.
+    env: dict[str, Any] = field(default_factory=dict)
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CallService:
     """A service funcflow does not have; who runs the task fails it."""
 
@@ -76,7 +88,7 @@ class CallService:
     arguments: Any
 
 
-Work = CallFunction | StartComposition | CallHttp | AskHuman | Poll | CallService
+Work = CallFunction | StartComposition | CallHttp | AskHuman | Poll | RunWorkflow | CallService
 
 
 def read(resource: Resource, arguments: Any) -> Work:
@@ -101,6 +113,8 @@ def read(resource: Resource, arguments: Any) -> Work:
             return AskHuman(arguments)
         case Kind.ACTIVITY:
             return Poll(resource.name, arguments)
+        case Kind.WORKFLOW:
+            return _workflow(resource, arguments)
         case Kind.SERVICE:
             return CallService(resource.name, arguments)
 
@@ -166,6 +180,17 @@ EXISTS: Final = "StepFunctions.ExecutionAlreadyExistsException"
 LIMIT: Final = "StepFunctions.ExecutionLimitExceededException"
 BAD_NAME: Final = "StepFunctions.InvalidNameException"
 
+#: How a Resource begins that is a workflow.
+WORKFLOW: Final = "mistral:workflow"
+#: How a task fails whose workflow does. Names are stable: retriers and catchers have them.
+WORKFLOW_FAILED: Final = "Mistral.WorkflowFailed"
+WORKFLOW_CANCELLED: Final = "Mistral.WorkflowCancelled"
+WORKFLOW_NOT_FOUND: Final = "Mistral.WorkflowNotFound"
+WORKFLOW_GONE: Final = "Mistral.WorkflowGone"
+WORKFLOW_REFUSED: Final = "Mistral.BadRequest"
+NOT_ALLOWED: Final = "Mistral.Forbidden"
+NO_MISTRAL: Final = "Mistral.Unavailable"
+
 _COMPOSITION = re.compile(
     r"(?:arn:aws[a-z-]*:states:[^:]*:[^:]*:stateMachine:)?"
     r"(?P<name>[^:]+)(?::(?:(?P<version>[0-9]{1,9})|(?P<alias>[^:]+)))?"
@@ -214,6 +239,18 @@ def _function(given: dict[str, Any]) -> CallFunction:
         _decoded(given.get("Payload")),
         detached=given.get("InvocationType") == "Event",
     )
+
+
+def _workflow(resource: Resource, arguments: Any) -> RunWorkflow:
+    given = {} if arguments is None else _object(resource, arguments)
+    if resource.name:
+        return RunWorkflow(resource.name, given)
+    name = _required(resource, given, "Workflow")
+    input, env = _decoded(given.get("Input")), given.get("Env") or {}
+    if not (isinstance(input, dict) and isinstance(env, dict)):
+        raise Failure(failures.RUNTIME, f"Input and Env of {resource.text} must be objects")
+    namespace, description = given.get("Namespace") or "", given.get("Description") or ""
+    return RunWorkflow(name, input, str(namespace), env, str(description))
 
 
 def _decoded(payload: Any) -> Any:

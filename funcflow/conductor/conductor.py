@@ -191,7 +191,7 @@ class Conductor(board_base.Listener):
         self._runner.give_up()
         self._stopping.set()
         self._work.stop()
-        self._compositions.keeper.stop()
+        self._compositions.stop()
         self._callbacks.stop()
         self._sandbox.part()
         self._pools.close()

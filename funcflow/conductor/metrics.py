@@ -54,6 +54,11 @@ KNOWN = {
     "funcflow_conductor_callbacks_told_total": "Ends of executions that somebody was told of.",
     "funcflow_conductor_callbacks_failed_total": "Attempts to tell that failed.",
     "funcflow_conductor_callbacks_buried_total": "Callbacks that were given up.",
+    "funcflow_conductor_workflows_started_total": "Workflows of Mistral that tasks started here.",
+    "funcflow_conductor_workflows_told_total": "Workflows whose tasks were answered here.",
+    "funcflow_conductor_workflows_cancelled_total": "Workflows cancelled, as nobody waited "
+    "for them.",
+    "funcflow_conductor_workflow_looks_total": "Times Mistral was asked how a workflow stands.",
     "funcflow_conductor_workers_started_total": "Workers the sandbox started.",
     "funcflow_conductor_workers_failed_total": "Workers that did not come up.",
     "funcflow_conductor_workers_ended_total": "Workers that ended, for whatever reason.",

@@ -14,7 +14,6 @@ two, so that with one that was revoked we would be asking in our own name.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import threading
 from typing import TYPE_CHECKING, Any, Final
@@ -22,9 +21,8 @@ from typing import TYPE_CHECKING, Any, Final
 from oslo_config import cfg
 
 from funcflow import conf as config
-from funcflow import errors, seals
+from funcflow import errors, seals, workflows
 from funcflow.callbacks import PURPOSE, Callback, End
-from funcflow.egress import addresses
 from funcflow.egress import client as egress
 
 if TYPE_CHECKING:
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
 _OVER: Final = frozenset({"SUCCESS", "ERROR", "CANCELLED"})
 #: Of an answer; what we ask for is small.
 _MOST: Final = 4 * 1024 * 1024
-#: Mistral's address is the operator's choice: any will do.
-_ANYWHERE = [ipaddress.ip_network(text) for text in ("0.0.0.0/0", "::/0")]
 
 
 class Never(errors.Forbidden):
@@ -46,9 +42,7 @@ class Mistral:
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
-        self._url: str = (conf.mistral.url or "").rstrip("/")
-        self._bounds = egress.Bounds(seconds=conf.callbacks.timeout, bytes=_MOST)
-        self._client = egress.Client(addresses.Guard(_ANYWHERE), conf.mistral.ca)
+        self._rest = workflows.Rest(conf, conf.callbacks.timeout, _MOST)
         self._lock = threading.Lock()
         self._service: service.Service | None = None
 
@@ -65,7 +59,9 @@ class Mistral:
         seen = self._ask("GET", path, callback)
         if seen.status == 404 or (seen.status == 200 and _state(seen) in _OVER):
             return
-        raise errors.Unavailable(f"Mistral answered {answer.status}: {_said(answer)}")
+        raise errors.Unavailable(
+            f"Mistral answered {answer.status}: {workflows.said(answer)[:200]}"
+        )
 
     def wanted(self, callback: Callback) -> bool:
         """Whether the action, and the workflow it is of, go on.
@@ -81,36 +77,26 @@ class Mistral:
             if answer.status == 404 or (answer.status == 200 and _state(answer) in _OVER):
                 return False
             if answer.status != 200:
-                raise errors.Unavailable(f"Mistral answered {answer.status}: {_said(answer)}")
+                raise errors.Unavailable(
+                    f"Mistral answered {answer.status}: {workflows.said(answer)[:200]}"
+                )
         return True
 
     def _ask(self, method: str, path: str, callback: Callback, body: Any = None) -> egress.Response:
-        if not self._url:
-            raise errors.Unavailable("[mistral] url is not configured here")
+        send = self._rest.send
         if callback.token is None:
-            return self._send(method, path, body)
+            return send(method, path, body)
         token = seals.opened(callback.token, config.secret(self._conf), PURPOSE)
-        answer = self._send(method, path, body, ("X-Auth-Token", token))
+        answer = send(method, path, body, ("X-Auth-Token", token))
         if answer.status != 401:
             return answer
         service = self._at_keystone()
         if service.vouches(token):
             ours = ("X-Service-Token", service.get())
-            answer = self._send(method, path, body, ("X-Auth-Token", token), ours)
+            answer = send(method, path, body, ("X-Auth-Token", token), ours)
             if answer.status != 401:
                 return answer
         raise Never("Mistral refuses the workflow's token: it expired long ago, or was revoked")
-
-    def _send(
-        self, method: str, path: str, body: Any, *credentials: tuple[str, str]
-    ) -> egress.Response:
-        headers = [("Accept", "application/json"), *credentials]
-        raw = None
-        if body is not None:
-            headers.append(("Content-Type", "application/json"))
-            raw = json.dumps(body).encode()
-        request = egress.Request(method, self._url + path, tuple(headers), raw)
-        return self._client.call(request, self._bounds).run()
 
     def _at_keystone(self) -> service.Service:
         with self._lock:
@@ -141,11 +127,3 @@ def _state(answer: egress.Response) -> str | None:
         return state
     except (ValueError, AttributeError):
         return None
-
-
-def _said(answer: egress.Response) -> str:
-    """The fault in an answer, shortened."""
-    try:
-        return str(json.loads(answer.body)["faultstring"])[:200]
-    except (ValueError, KeyError, TypeError):
-        return answer.reason

@@ -14,12 +14,18 @@ from typing import Any
 import sqlalchemy as sa
 
 from funcflow import delegations, ids
-from funcflow.db import composition_tables, tables, tenancy_tables, trigger_tables
+from funcflow.db import (
+    composition_tables,
+    tables,
+    tenancy_tables,
+    trigger_tables,
+    workflow_tables,
+)
 
 _t = tenancy_tables.trusts
 _r, _e, _f = tables.revisions, tables.executions, tables.functions
 _cr, _ce = composition_tables.composition_revisions, composition_tables.composition_executions
-_g = trigger_tables.triggers
+_g, _w = trigger_tables.triggers, workflow_tables.workflow_runs
 #: Seconds a trust is kept after the function was changed: time enough for whoever has just read
 #: what to run. With the function it goes at once.
 GRACE = 60.0
@@ -112,9 +118,10 @@ def condemn(connection: sa.Connection, now: float) -> None:
     by_composition = sa.exists().where(
         _cr.c.trust_id == _t.c.id, sa.or_(_cr.c.retired_at.is_(None), held)
     )
+    by_workflow = sa.exists().where(_w.c.trust_id == _t.c.id)
     by_trigger = sa.exists().where(_g.c.trust_id == _t.c.id)
     owned = sa.and_(_t.c.kind == "owner", _t.c.remove_at.is_(None))
-    unneeded = (owned, ~by_function, ~by_composition, ~by_trigger)
+    unneeded = (owned, ~by_function, ~by_composition, ~by_workflow, ~by_trigger)
     connection.execute(sa.update(_t).where(*unneeded).values(remove_at=now))
     lent = sa.exists().where(_e.c.trust_id == _t.c.id, sa.text(_OPEN))
     connection.execute(

@@ -236,7 +236,7 @@ class CompositionRevision:
     #: sha256 of the definition's text, in hexadecimal.
     digest: str
     created_at: float = 0.0
-    #: As whom it uses buckets: its owner; None: nobody.
+    #: As whom it uses buckets and runs workflows: its owner; None: nobody.
     identity: delegations.Identity | None = None
 
 

@@ -29,7 +29,31 @@ MISTRAL = [
     cfg.URIOpt(
         "url",
         schemes=["http", "https"],
-        help="Where Mistral's API is, without /v2. Default: there is none, and no callback to it.",
+        help="Where Mistral's API is, without /v2. Default: no callback to it, and workflows are "
+        "run where the catalog says that Mistral is.",
     ),
     cfg.StrOpt("ca", help="CA certificates to trust besides the machine's."),
+    cfg.FloatOpt(
+        "timeout", default=10.0, min=0.1, help="Seconds one request for a workflow may take."
+    ),
+    cfg.URIOpt(
+        "notify_url",
+        schemes=["http", "https"],
+        help="Where Mistral's engine reaches funcflow's API, without /v1: there it tells of "
+        "the ends of workflows. Default: they are looked for, more and more rarely.",
+    ),
+    cfg.FloatOpt(
+        "look",
+        default=1.0,
+        min=0.05,
+        help="Seconds before the first look at a workflow; grows by half with each.",
+    ),
+    cfg.FloatOpt("max_look", default=60.0, min=0.05, help="Longest time between looks in seconds."),
+    cfg.FloatOpt(
+        "patience",
+        default=300.0,
+        min=0,
+        help="Seconds a workflow is tried to be started while Mistral does not answer; then its "
+        "task fails with Mistral.Unavailable.",
+    ),
 ]

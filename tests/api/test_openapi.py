@@ -51,6 +51,7 @@ DELETE /v1/webhooks/{webhook_id}
 GET /v1/webhooks/{webhook_id}
 PUT /v1/webhooks/{webhook_id}
 POST /v1/webhooks/{webhook_id}/invoke
+POST /v1/workflow-notifications
 POST /v1/approvals/{token}
 GET /v1/callbacks
 DELETE /v1/callbacks/{execution_id}

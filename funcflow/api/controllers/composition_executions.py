@@ -95,7 +95,8 @@ class Executions:
             callback=callbacks.wanted(conf, request.asker, body, body.get("sync", False)),
         )
         if not start.sync:
-            return self._begun(request, self._services.starter.start(request.asker, start), start)
+            asker = callbacks.traced(self._services.database, request.asker, start.callback)
+            return self._begun(request, self._services.starter.start(asker, start), start)
         with self._slots.place():
             return self._begun(request, self._services.starter.start(request.asker, start), start)
 

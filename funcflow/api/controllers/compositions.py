@@ -10,7 +10,7 @@ from typing import Any
 
 import webob
 
-from funcflow import delegations, errors, ids, models
+from funcflow import delegations, errors, ids, models, workflows
 from funcflow.api import finding, lists, pictures, reply
 from funcflow.api.announce import announce
 from funcflow.api.controllers import (
@@ -90,6 +90,7 @@ class Compositions:
             identity=_identity(body),
             **_defined(body["definition"], body.get("type", "STANDARD")),
         )
+        workflows.check_composition(self._services.conf, first)
         made = models.Composition(
             id=made_id,
             name=body["name"],
@@ -179,6 +180,7 @@ class Composition:
             identity=_identity(body) if asked else now.identity,
             **_defined(body.get("definition", now.definition), type_),
         )
+        workflows.check_composition(self._services.conf, wanted)
         identities = self._services.submitter.identities
         return identities.of_changed(request.asker, now, wanted, asked=asked)
 

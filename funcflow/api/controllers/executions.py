@@ -86,7 +86,8 @@ class Executions:
         call = self._call(request)
         submitter = self._services.submitter
         if not call.sync:
-            return _submitted(request, submitter.submit(request.asker, call), waited=False)
+            asker = callbacks.traced(self._services.database, request.asker, call.callback)
+            return _submitted(request, submitter.submit(asker, call), waited=False)
         with self._slots.place():
             return _submitted(request, submitter.submit(request.asker, call), waited=True)
 

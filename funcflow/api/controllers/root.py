@@ -31,6 +31,7 @@ from funcflow.api.controllers import (
     task_tokens,
     triggers,
     webhooks,
+    workflow_notifications,
 )
 from funcflow.api.metrics import Metrics
 from funcflow.api.operations import PUBLIC, operation, resource
@@ -72,6 +73,8 @@ class V1(discovery.Version):
         self.webhooks = webhooks.Webhooks(services)
         self.activities = activities.Activities(services, slots)
         setattr(self, "task-tokens", task_tokens.TaskTokens(services))
+        notified = workflow_notifications.WorkflowNotifications(services)
+        setattr(self, "workflow-notifications", notified)
         setattr(self, "dead-letters", dead_letters.DeadLetters(services))
 
 

@@ -22,12 +22,13 @@ SOURCE = {
 }
 TARGET = {
     "type": "object",
-    "description": "One of function, alias and composition, by id or name.",
+    "description": "One of function, alias, composition and workflow, by id or name.",
     "properties": {
         "function": common.REFERENCE,
         "composition": common.REFERENCE,
         "alias": {**common.REFERENCE, "description": "Of a function, or of the composition."},
         "version": common.VERSION,
+        "workflow": fields.text(300, 1, description="Of Mistral: its name or id."),
     },
     "additionalProperties": False,
     "examples": [{"function": "greet"}],
@@ -96,6 +97,7 @@ _TRIGGER: Mapping[str, Any] = {
             "composition": common.STRING,
             "alias": common.STRING,
             "version": common.INTEGER,
+            "workflow": common.STRING,
         },
     },
     "input": _ANY,
@@ -147,7 +149,7 @@ FIRING = common.shape(
         "outcome": {"enum": ["fired", "unmatched", "retrying", "dead", "refused", "skipped"]},
         "matched": common.BOOLEAN,
         "execution_id": common.MAYBE_STRING,
-        "kind": {"enum": ["function", "composition", None]},
+        "kind": {"enum": ["function", "composition", "workflow", None]},
         "reason": common.MAYBE_STRING,
         "attempts": common.INTEGER,
         "retry_at": common.MAYBE_TIME,
@@ -194,6 +196,8 @@ def _target(trigger: Trigger) -> dict[str, Any]:
     target = trigger.target
     if target.kind == "alias":
         return {"alias": target.alias}
+    if target.kind == "workflow":
+        return {"workflow": target.id}
     shown: dict[str, Any] = {target.kind: target.id, "version": target.version}
     return shown if target.alias is None else {**shown, "alias": target.alias}
 

@@ -12,7 +12,7 @@ import yaml
 from funcflow.cli import base, faults, identities, trigger_columns
 from funcflow.cli.client import Resource
 
-_TARGETS = ("function", "alias", "composition")
+_TARGETS = ("function", "alias", "composition", "workflow")
 
 
 class Create(base.ShowOne):

@@ -26,7 +26,8 @@ def _resource(node: Node, text: str) -> None:
             "bad_resource",
             str(error),
             "Name a function (resize, resize:3, resize:stable), "
-            "arn:aws:states:::lambda:invoke, arn:aws:states:::states:startExecution, …",
+            "arn:aws:states:::lambda:invoke, arn:aws:states:::states:startExecution, "
+            "mistral:workflow:NAME, …",
         )
         return
     if resource.kind is Kind.SERVICE:

@@ -13,7 +13,7 @@ from oslo_config import cfg
 
 from funcflow import composition_targets, definitions, models, targets
 from funcflow.compositions.resources import Kind
-from funcflow.conductor import catalog, slots, sweeper
+from funcflow.conductor import catalog, slots, sweeper, workflows
 from funcflow.conductor.compositions import base, crew, pace, performers, runs
 from funcflow.conductor.compositions.entry import Entry
 from funcflow.conductor.compositions.feeder import Feeder
@@ -95,6 +95,14 @@ class Compositions:
         steps = pace.Pace(around.catalog, database, self.keeper.timers)
         functions = Functions(around.catalog, self._targets, self._runs, self._jobs, steps)
         self._nested = composition_targets.CompositionTargets(database, TARGET_AGE)
+        self._workflows = workflows.Workflows(
+            conf,
+            database,
+            around.definitions,
+            around.runs.trusts,
+            lambda execution_id, owner: self.nudge(execution_id, owner, around.name),
+            around.clock,
+        )
         self._performers: dict[str, base.Performer] = {
             Kind.FUNCTION.value: functions,
             Kind.INVOKE.value: functions,
@@ -106,12 +114,18 @@ class Compositions:
                 parts.texts,
                 self._nested,
                 around.clock,
+                self._workflows.wake,
                 around.runs.trusts,
             ),
         }
 
     def start(self) -> None:
         self.keeper.start(self._performers)
+        self._workflows.start()
+
+    def stop(self) -> None:
+        self.keeper.stop()
+        self._workflows.stop()
 
     def forget(self) -> None:
         """Functions, compositions, versions or aliases changed somewhere."""
@@ -135,6 +149,7 @@ class Compositions:
     def metrics(self) -> Mapping[str, float]:
         return {
             **self.keeper.metrics(),
+            **self._workflows.metrics(),
             "composition_steps_here_total": self._runs.total,
             "composition_steps_sent_total": self._jobs.total,
         }

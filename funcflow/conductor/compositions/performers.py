@@ -24,6 +24,7 @@ from funcflow.conductor.compositions.offspring import Offspring
 from funcflow.conductor.compositions.people import People
 from funcflow.conductor.compositions.services import Services
 from funcflow.conductor.compositions.waiters import Waiters
+from funcflow.conductor.compositions.workflows import Workflows
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
 from taskflow_flows import invocation as inv
@@ -41,10 +42,12 @@ def build(
     texts: offload.Offload,
     targets: CompositionTargets,
     clock: Callable[[], float],
+    wake_workflows: Callable[[], None],
     trusts: inv.Trusts | None = None,
 ) -> Mapping[str, base.Performer]:
     """By name.
 
+    :param wake_workflows: called when a workflow is to be started or stopped
     :raises funcflow.errors.ConfigError: networks, certificates or buckets are not as they must be
     """
     options = conf.compositions
@@ -67,6 +70,7 @@ def build(
         Kind.HTTP.value: Background(call, Waiters("http", CALLS)),
         Kind.APPROVAL.value: people,
         Kind.ACTIVITY.value: people,
+        Kind.WORKFLOW.value: Workflows(database, wake_workflows),
         Kind.SERVICE.value: Services(),
         base.CHILD: Children(offspring),
         base.READER: objects,

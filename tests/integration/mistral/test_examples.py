@@ -36,7 +36,13 @@ ALARM = {
 
 @pytest.fixture(scope="module")
 def made(stage: Stage) -> Stage:
+    return prepared(stage)
+
+
+def prepared(stage: Stage) -> Stage:
     """The workbooks, and what they run."""
+    if stage.ask("GET", "workbooks")["workbooks"]:
+        return stage
     for example in EXAMPLES:
         stage.ask("POST", "workbooks", example.read_text(), "text/plain")
     stage.function("diagnose-server", DIAGNOSE)
@@ -70,6 +76,27 @@ def test_a_pipeline_counts_side_by_side(made: Stage) -> None:
     ended = made.run("data_pipeline.count_words", pages=["a b c", "d", "", "e f"])
     assert ended["state"] == "SUCCESS", ended
     assert ended["output"]["words"] == 6
+
+
+def test_a_composition_heals_a_server_with_the_workbook(made: Stage) -> None:
+    definition = (ROOT / "examples/compositions/heal-server/heal.yaml").read_text()
+    body = {
+        "name": "heal-server",
+        "definition": definition,
+        "identity": {"as": "owner", "roles": ["member"]},
+    }
+    assert made.api("POST", "/v1/compositions", body).status == 201
+    path = "/v1/compositions/heal-server/executions"
+    begun = made.api("POST", path, {"input": ALARM}).json
+
+    def over() -> dict[str, Any] | None:
+        found: dict[str, Any] = made.api("GET", f"{path}/{begun['id']}").json
+        return found if found["stopped_at"] else None
+
+    ended = until(over, 90, "the server to be healed")
+    assert ended is not None
+    assert ended["state"] == "succeeded", ended
+    assert {"server": "vm-7", "did": "reboot vm-7"}.items() <= ended["output"].items()
 
 
 def decide(stage: Stage, decision: str) -> dict[str, Any]:

@@ -54,6 +54,25 @@ def test_actions(text: str, kind: Kind, pattern: Pattern) -> None:
     assert parse_resource(text) == Resource(text, kind, pattern)
 
 
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("mistral:workflow:heal", "heal"),
+        ("mistral:workflow:self_healing.heal.sync", "self_healing.heal.sync"),
+        ("mistral:workflow:a:b-ö", "a:b-ö"),
+        ("mistral:workflow", ""),
+    ],
+)
+def test_workflows_are_waited_for(text: str, name: str) -> None:
+    assert parse_resource(text) == Resource(text, Kind.WORKFLOW, Pattern.SYNC2, name)
+
+
+@pytest.mark.parametrize("text", ["mistral:workflow:", "mistral:action:x", "mistral:workflow:a b"])
+def test_what_mistral_does_not_have(text: str) -> None:
+    with pytest.raises(BadResource, match="mistral:workflow:NAME"):
+        parse_resource(text)
+
+
 def test_activities_and_foreign_services_are_named() -> None:
     activity = parse_resource("arn:aws:states:us-east-1:123456789012:activity:my.work")
     assert (activity.kind, activity.name) == (Kind.ACTIVITY, "my.work")

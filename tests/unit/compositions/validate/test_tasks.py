@@ -62,6 +62,7 @@ def test_foreign_services_are_warnings() -> None:
         (f"{STATES}sns:publish.waitForTaskToken", False),
         ("arn:aws:states:us-east-1:123456789012:activity:a", False),
         ("funcflow:approval", False),
+        ("mistral:workflow:heal", False),
     ],
 )
 def test_express(resource: str, good: bool) -> None:
