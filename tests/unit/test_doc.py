@@ -66,6 +66,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 def test_every_document_is_in_the_index() -> None:
     index = _LINK.findall(text("README.md"))
     pages = [path.name for path in (ROOT / "doc").glob("*.md") if path.name != "README.md"]
+    pages += [f"guides/{path.name}" for path in (ROOT / "doc/guides").glob("*.md")]
     assert [page for page in pages if page not in index] == []
 
 

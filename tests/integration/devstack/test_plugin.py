@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from funcflow import conf
 from tests import openstack
@@ -52,7 +51,9 @@ class DevStack:
         done = subprocess.run(
             ["bash", str(STAND_IN), *phase], env=self.env, capture_output=True, text=True
         )
-        logs = "".join(f"\n{log.name}:\n{log.read_text()[-2000:]}" for log in self.root.glob("*.log"))
+        logs = "".join(
+            f"\n{log.name}:\n{log.read_text()[-2000:]}" for log in self.root.glob("*.log")
+        )
         assert done.returncode == 0, f"{phase}: {done.stdout}{done.stderr}{logs}"
         return done.stdout
 
@@ -73,22 +74,16 @@ def clouds(data_dir: Path, cloud: identities.Cloud) -> Path:
     """The clouds.yaml that stack.sh writes: the administrator's, and a member's of ``demo``."""
     team = openstack.Team.make(cloud, "")
     demo = team.user("member")
-    who = {
-        "devstack-admin": (identities.ADMIN, identities.ADMIN_PASSWORD, {"project_name": "admin"}),
-        "devstack": (demo.name, demo.password, {"project_id": team.project}),
-    }
-    common = {"auth_url": cloud.auth_url, "user_domain_id": "default"}
-    told = {
-        name: {
-            "region_name": identities.REGION,
-            "auth": {**common, "username": user, "password": password, **project}
-            | ({"project_domain_id": "default"} if "project_name" in project else {}),
-        }
-        for name, (user, password, project) in who.items()
-    }
-    file = data_dir / "clouds.yaml"
-    file.write_text(yaml.safe_dump({"clouds": told}))
-    return file
+    return openstack.clouds_file(
+        data_dir,
+        cloud,
+        devstack_admin=(
+            identities.ADMIN,
+            identities.ADMIN_PASSWORD,
+            cloud.project(identities.ADMIN),
+        ),
+        devstack=(demo.name, demo.password, team.project),
+    )
 
 
 @pytest.fixture
