@@ -1,10 +1,10 @@
 """The examples of our documents, as tests run them.
 
 A fenced ``console`` block below a line ``<!-- run -->`` is an example; below ``<!-- run in a cloud
--->`` it is one that needs Keystone and more (:mod:`tests.integration.guides`). Lines after ``$ `` are
-commands (a here-document and lines ended by a backslash go on); other lines are what the command
-before them prints, stdout and stderr together, where ``...`` stands for anything. Where nothing
-is shown, anything goes.
+-->`` it is one that needs Keystone and more (:mod:`tests.integration.guides`). Lines after ``$ ``
+are commands (a here-document and lines ended by a backslash go on); other lines are what the
+command before them prints, stdout and stderr together, where ``...`` stands for anything. Where
+nothing is shown, anything goes.
 """
 
 from __future__ import annotations

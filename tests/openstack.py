@@ -55,7 +55,7 @@ def server(
 
 
 def clouds_file(folder: Path, cloud: identities.Cloud, **people: tuple[str, str, str]) -> Path:
-    """A clouds.yaml in the folder, with a cloud for each of ``name=(user, password, project id)``."""
+    """A clouds.yaml with a cloud for each of ``name=(user, password, project id)``."""
     told = {
         name.replace("_", "-"): {
             "region_name": identities.REGION,

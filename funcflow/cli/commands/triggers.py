@@ -217,7 +217,7 @@ def _fields(args: argparse.Namespace) -> dict[str, Any]:
 class _Loader(yaml.SafeLoader):
     """YAML whose times stay the text they are, as JSON has them."""
 
-    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way
+    yaml_implicit_resolvers = {
         first: [each for each in known if each[0] != "tag:yaml.org,2002:timestamp"]
         for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }

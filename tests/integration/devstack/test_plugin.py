@@ -21,6 +21,7 @@ from tools.services import swift as object_store
 ROOT = Path(__file__).resolve().parents[3]
 PLUGIN = ROOT / "devstack"
 STAND_IN = Path(__file__).parent / "stand_in.sh"
+EXTRAS = "openstack,postgresql,zookeeper,gunicorn,keystone,notifications,swift"
 #: What the service's user has in every test of this session.
 SERVICE_PASSWORD = "funcflowpw"
 
@@ -148,7 +149,7 @@ def test_stack_runs_a_function_and_clean_leaves_nothing(devstack: DevStack) -> N
         "install_package nodejs",
         "install_package postgresql",
         "start_service postgresql",
-        f"setup_develop {source} openstack,postgresql,zookeeper,gunicorn,keystone,notifications,swift",
+        f"setup_develop {source} {EXTRAS}",
         f"pip_install {source}/mistral_actions",
         *(
             f"run_process {name} {bin_dir}/{name} --config-file {devstack.file}"
@@ -184,8 +185,7 @@ def test_a_kubeconfig_makes_workers_pods(data_dir: Path, clouds: Path) -> None:
     assert settings.store.path == str(data_dir / "data/funcflow/packages")
     assert devstack.calls == [
         "install_package nodejs",
-        f"setup_develop {data_dir}/dest/funcflow "
-        "openstack,postgresql,zookeeper,gunicorn,keystone,notifications,swift,kubernetes",
+        f"setup_develop {data_dir}/dest/funcflow {EXTRAS},kubernetes",
     ]
 
 

@@ -1,4 +1,4 @@
-"""The guides, followed to the letter: real Keystone and Swift; for Nova stands who asks Keystone."""
+"""The guides, followed to the letter: real Keystone and Swift, and a Nova that asks Keystone."""
 
 from __future__ import annotations
 
