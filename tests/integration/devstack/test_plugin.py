@@ -44,6 +44,7 @@ class DevStack:
             "KEYSTONE_SERVICE_URI": "http://127.0.0.1/identity",
             "FUNCFLOW_CONF_DIR": str(self.file.parent),
             "PYTHONWARNINGS": "ignore",
+            "SERVICE_TIMEOUT": "240",
             **local_conf,
         }
 

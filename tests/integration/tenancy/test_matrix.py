@@ -110,9 +110,8 @@ def _trigger(owner: openstack.As, name: str, function: str) -> dict[str, tuple[s
     headers = {f"ce-{key}": value for key, value in told.items()}
     sent = owner("POST", f"/v1/triggers/{name}/events", {}, headers=headers)
     assert sent.status == 202, sent.body
-    broken = owner(
-        "POST", "/v1/triggers", {**body, "name": f"{name}-broken", "input": "<% int($event.data.n) %>"}
-    )
+    failing = {**body, "name": f"{name}-broken", "input": "<% int($event.data.n) %>"}
+    broken = owner("POST", "/v1/triggers", failing)
     assert broken.status == 201, broken.body
     lost = owner("POST", f"/v1/triggers/{name}-broken/events", {}, headers=headers)
     assert lost.json["firings"][0]["outcome"] == "dead"
