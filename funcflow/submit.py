@@ -279,6 +279,13 @@ class Submitter:
         except errors.Unavailable:
             pass  # Whoever claims it finds the row settled and consumes it.
 
+    def limits(self, project_id: str) -> quotas.Limits:
+        """What the project may use, as it was said lately.
+
+        :raises errors.Unavailable: nobody can say
+        """
+        return self._quotas.limits(project_id)
+
     def _take_rate(self, project_id: str) -> None:
         """
         :raises quotas.QuotaBusy: the project made as many calls in a minute as it may

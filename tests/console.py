@@ -1,9 +1,10 @@
 """The examples of our documents, as tests run them.
 
-A fenced ``console`` block below a line ``<!-- run -->`` is an example. Lines after ``$ `` are
-commands (a here-document and lines ended by a backslash go on); other lines are what the command
-before them prints, stdout and stderr together, where ``...`` stands for anything. Where nothing
-is shown, anything goes.
+A fenced ``console`` block below a line ``<!-- run -->`` is an example; below ``<!-- run in a cloud
+-->`` it is one that needs Keystone and more (:mod:`tests.integration.guides`). Lines after ``$ ``
+are commands (a here-document and lines ended by a backslash go on); other lines are what the
+command before them prints, stdout and stderr together, where ``...`` stands for anything. Where
+nothing is shown, anything goes.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-_BLOCK = re.compile(r"^<!-- run -->\n```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = r"^<!-- {} -->\n```console\n(.*?)^```$"
 _HERE = re.compile(r"<<-?\s*['\"]?(\w+)")
 _MARK = "\x1d"
 
@@ -54,19 +55,26 @@ class Ran:
         return re.fullmatch(pattern, self.output.strip(), re.DOTALL) is not None
 
 
-def examples(document: Path) -> list[Example]:
-    """Every example of a document, in order."""
+def examples(document: Path, mark: str = "run") -> list[Example]:
+    """Every example of a document that is marked so, in order."""
     text = document.read_text()
     found: list[Example] = []
-    for block in _BLOCK.finditer(text):
+    for block in re.finditer(_BLOCK.format(mark), text, re.MULTILINE | re.DOTALL):
         first = text[: block.start(1)].count("\n") + 1
         found += _commands(block[1].splitlines(), first)
     return found
 
 
-def run(found: list[Example], folder: Path, env: Mapping[str, str]) -> list[Ran]:
-    """Run all of them in one bash in ``folder``, so that later ones see earlier ones' variables."""
-    steps = (f"{{ {one.command}\n}} 2>&1\nprintf '{_MARK}%d{_MARK}' $?\n" for one in found)
+def run(
+    found: list[Example], folder: Path, env: Mapping[str, str], *, keep_going: bool = True
+) -> list[Ran]:
+    """Run all of them in one bash in ``folder``, so that later ones see earlier ones' variables.
+
+    Unless ``keep_going``, the first that fails is the last: what comes next may wait for it.
+    """
+    end = "" if keep_going else "[ $status = 0 ] || exit 0\n"
+    told = f"status=$?; printf '{_MARK}%d{_MARK}' $status\n{end}"
+    steps = (f"{{ {one.command}\n}} 2>&1\n{told}" for one in found)
     done = subprocess.run(
         ["bash", "--norc", "-uo", "pipefail", "-c", "".join(steps)],
         cwd=folder,

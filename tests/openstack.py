@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from funcflow.cmd import up
 from tests.api.client import Answer, Api
 from tools.services import identities
@@ -50,6 +52,26 @@ def server(
         running = up.Server(up.load(options))
         stack.callback(running.stop)
         yield running
+
+
+def clouds_file(folder: Path, cloud: identities.Cloud, **people: tuple[str, str, str]) -> Path:
+    """A clouds.yaml with a cloud for each of ``name=(user, password, project id)``."""
+    told = {
+        name.replace("_", "-"): {
+            "region_name": identities.REGION,
+            "auth": {
+                "auth_url": cloud.auth_url,
+                "username": user,
+                "password": password,
+                "user_domain_id": identities.DEFAULT_DOMAIN,
+                "project_id": project,
+            },
+        }
+        for name, (user, password, project) in people.items()
+    }
+    file = folder / "clouds.yaml"
+    file.write_text(yaml.safe_dump({"clouds": told}))
+    return file
 
 
 class As(Api):

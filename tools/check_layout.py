@@ -25,6 +25,7 @@ ROOMS = (
     "tests",
     "benchmarks",
     "examples",
+    "devstack",
 )
 PACKAGES = ("funcflow", "taskflow_flows", "mistral_actions")
 #: Parts of the tests that mirror the code, module by module.

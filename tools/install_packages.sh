@@ -27,6 +27,7 @@ if [ "${1:-test}" = test ]; then
     need util-linux has setpriv
     need procps has ps
     need git has git
+    need shellcheck has shellcheck
 fi
 if [ ${#missing[@]} -eq 0 ]; then
     exit 0

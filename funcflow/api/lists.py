@@ -124,8 +124,8 @@ EXECUTIONS = Listing(
 DEAD_LETTERS = Listing(
     texts=(
         "id", "kind", "function_id", "function_version", "function_alias", "composition_id",
-        "composition_version", "composition_alias", "name", "description", "sync", "reason",
-        "attempts", "owner", "request_id",
+        "composition_version", "composition_alias", "trigger_id", "event_id", "event_source",
+        "event_type", "name", "description", "sync", "reason", "attempts", "owner", "request_id",
     ),
     times=("created_at", "updated_at", "started_at", "finished_at"),
 )  # fmt: skip

@@ -18,7 +18,7 @@ from funcflow.api.request import Request
 from funcflow.compositions import resources, work
 from funcflow.db import trigger_cursors, triggers
 from funcflow.events import Event, Firing, SourceOf, Target, Trigger, slot_of
-from funcflow.firing import TooDeep, compiled
+from funcflow.firing import TooDeep, compiled, event_of
 from funcflow.services import Services
 from funcflow.trigger_identities import TriggerIdentities
 from funcflow.triggers import base, signing
@@ -112,8 +112,11 @@ def _workflow(services: Services, told: Mapping[str, Any]) -> Target:
 
 
 def keep(services: Services, trigger: Trigger) -> Trigger:
-    """Keep a new trigger, and tell everybody."""
-    most: int = services.conf.limits.max_triggers
+    """Keep a new trigger, and tell everybody.
+
+    :raises errors.Forbidden: the project has as many as it may
+    """
+    most = services.submitter.limits(trigger.project_id).triggers
 
     def write(connection: Any) -> None:
         TriggerIdentities.settle(connection, None, None, trigger)
@@ -207,6 +210,21 @@ def fired(services: Services, pairs: list[tuple[Trigger, Event]]) -> list[Firing
         if firing.outcome == "refused":
             raise TooDeep(str(firing.reason))
     return done
+
+
+def redriven(services: Services, trigger: Trigger, firing: Firing) -> Firing:
+    """Try a firing again that was given up, with the trigger as it is now and fresh attempts.
+
+    :raises errors.Conflict: there is no need to
+    """
+    event = event_of(firing)
+    if event is None or firing.outcome not in ("dead", "retrying"):
+        raise errors.Conflict(
+            f"firing {firing.id} is {firing.outcome}",
+            code="not_dead",
+            hint="Only what could not be started can be tried again.",
+        )
+    return services.firer.again(trigger, firing, event, fresh=True)
 
 
 def headers_of(request: Request) -> dict[str, str]:

@@ -172,6 +172,7 @@ QUOTA: Layout = (Column("resource"), Column("limit"), Column("used"))
 #: What the resources are.
 QUOTA_HELP = {
     "functions": "functions",
+    "triggers": "triggers",
     "code_size": "bytes of packages, such as 500M",
     "executions": "executions running at the same time",
     "memory": "bytes of their memory limits, such as 4G",
@@ -256,6 +257,7 @@ DEAD_LETTER: Layout = (
     Column("kind"),
     Column("function_id"),
     Column("composition_id"),
+    Column("trigger_id"),
     Column("reason"),
     Column("attempts"),
     Column("created_at"),

@@ -49,3 +49,17 @@ FIRING: Layout = (
     Column("traceparent", detail=True),
     Column("trigger_id", detail=True),
 )
+
+DEAD_FIRING: Layout = (
+    Column("id"),
+    Column("kind"),
+    Column("trigger_id"),
+    Column("event_id"),
+    Column("event_source"),
+    Column("event_type"),
+    Column("event", Structure),
+    Column("reason"),
+    Column("attempts"),
+    Column("created_at"),
+    Column("updated_at"),
+)

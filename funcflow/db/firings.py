@@ -26,6 +26,10 @@ _INSERT = bulk.Statement(
     " ON CONFLICT (trigger_id, key) DO NOTHING",
     **{column.name: _KINDS[str(column.type)] for column in _t.c},
 )
+_DISCARD = bulk.Statement(
+    "DELETE FROM firings AS e USING v WHERE e.id = v.id AND e.outcome = 'dead' RETURNING e.id",
+    id="text",
+)
 _REPLACE = bulk.Statement("DELETE FROM firings AS e USING v WHERE e.id = v.id", id="text")
 
 
@@ -50,6 +54,24 @@ class Record(group.Op[None]):
         return [None for _ in ops]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Discard(group.Op[bool]):
+    """Forget a dead firing. False: it is not dead (any more), or not there."""
+
+    rank: ClassVar[int] = 91
+    id: str
+
+    @property
+    def key(self) -> str | None:
+        return self.id
+
+    @classmethod
+    def apply(cls, batch: group.Batch, ops: Sequence[Discard]) -> list[bool]:
+        gone = _DISCARD.run(batch.cursor, batch.dialect, [(op.id,) for op in ops])
+        ids = {row[0] for row in gone}
+        return [op.id in ids for op in ops]
+
+
 def find(connection: sa.Connection, trigger_id: str, key: str) -> Firing | None:
     """What was done about what has this key, the last time."""
     query = sa.select(_t).where(_t.c.trigger_id == trigger_id, _t.c.key == key)
@@ -64,6 +86,17 @@ def get(connection: sa.Connection, firing_id: str, trigger_id: str) -> Firing:
     if row is None:
         raise errors.NotFound(f"there is no firing {firing_id} of trigger {trigger_id}")
     return _to_firing(row)
+
+
+def by_id(connection: sa.Connection, firing_id: str) -> Firing | None:
+    """Of whatever trigger, which may be gone."""
+    row = connection.execute(sa.select(_t).where(_t.c.id == firing_id)).first()
+    return None if row is None else _to_firing(row)
+
+
+def among(connection: sa.Connection, ids: Collection[str]) -> list[Firing]:
+    """Those of these that there are."""
+    return [_to_firing(row) for row in connection.execute(sa.select(_t).where(_t.c.id.in_(ids)))]
 
 
 def list_(connection: sa.Connection, trigger_id: str, query: listing.Query) -> list[Firing]:
@@ -88,21 +121,28 @@ def of_executions(connection: sa.Connection, ids: Collection[str]) -> dict[str, 
 
 
 def purge(connection: sa.Connection, before: float, limit: int) -> int:
-    """Delete what is older; how many went."""
-    old = sa.select(_t.c.id).where(_t.c.created_at < before).limit(limit)
+    """Delete what is older; how many went. Dead letters stay as long as their trigger."""
+    there = sa.exists().where(trigger_tables.triggers.c.id == _t.c.trigger_id)
+    needed = sa.and_(_t.c.outcome == "dead", there)
+    old = sa.select(_t.c.id).where(_t.c.created_at < before, ~needed).limit(limit)
     return int(connection.execute(sa.delete(_t).where(_t.c.id.in_(old))).rowcount)
 
 
 def trim(connection: sa.Connection, trigger_id: str, most: int, before: float) -> int:
-    """Leave the trigger's newest so many, and those that are not older than ``before``."""
-    newest = sa.select(_t.c.id).where(_t.c.trigger_id == trigger_id)
-    edge = newest.order_by(_t.c.id.desc()).offset(most - 1).limit(1)
-    old = sa.and_(
-        _t.c.trigger_id == trigger_id,
-        _t.c.id < edge.scalar_subquery(),
-        sa.or_(_t.c.created_at < before, _t.c.outcome == "unmatched"),
-    )
-    return int(connection.execute(sa.delete(_t).where(old)).rowcount)
+    """Leave the trigger's newest so many, those that are not older than ``before``, and as many
+    dead letters."""
+    mine = _t.c.trigger_id == trigger_id
+    dead = sa.and_(mine, _t.c.outcome == "dead")
+    rest = sa.or_(_t.c.created_at < before, _t.c.outcome == "unmatched")
+    old = sa.and_(mine, _t.c.outcome != "dead", _t.c.id < _edge(mine, most), rest)
+    much = sa.and_(dead, _t.c.id < _edge(dead, most))
+    return int(connection.execute(sa.delete(_t).where(sa.or_(old, much))).rowcount)
+
+
+def _edge(which: sa.ColumnElement[bool], most: int) -> sa.ScalarSelect[str]:
+    """The id of the last one that stays when the newest so many do."""
+    newest = sa.select(_t.c.id).where(which).order_by(_t.c.id.desc())
+    return newest.offset(most - 1).limit(1).scalar_subquery()
 
 
 def crowded(connection: sa.Connection, most: int) -> list[str]:

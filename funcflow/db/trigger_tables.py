@@ -85,6 +85,7 @@ firings = sa.Table(
     sa.Index("ix_firings_created_at", "created_at"),
     where("ix_firings_execution_id", "execution_id IS NOT NULL", "execution_id"),
     where("ix_firings_retry_at", "retry_at IS NOT NULL", "retry_at"),
+    where("ix_firings_dead", "outcome = 'dead'", "project_id", "id"),
 )
 
 #: Events that are ours already and wait to be delivered to a trigger, oldest first.

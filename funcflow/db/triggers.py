@@ -39,9 +39,9 @@ def create(connection: sa.Connection, trigger: Trigger, limit: int) -> Trigger:
         have = connection.execute(sa.select(sa.func.count()).where(mine)).scalar_one()
         if have >= limit:
             raise errors.Forbidden(
-                f"the project has {have} triggers, as many as it may",
+                f"the project has {have} triggers, as many as it may ({limit})",
                 hint="Delete triggers you do not need, or ask your operator for more.",
-                code="limit_reached",
+                code="quota_exceeded",
             )
     _check_name(connection, trigger)
     connection.execute(sa.insert(_t).values(**_row(trigger)))
@@ -63,6 +63,12 @@ def get(connection: sa.Connection, trigger_id: str, project_id: str | None = Non
     if row is None or project_id not in (None, row.project_id):
         raise errors.NotFound(f"there is no trigger {trigger_id}")
     return to_trigger(row)
+
+
+def find(connection: sa.Connection, trigger_id: str) -> Trigger | None:
+    """Of whatever project."""
+    row = connection.execute(sa.select(_t).where(_t.c.id == trigger_id)).first()
+    return None if row is None else to_trigger(row)
 
 
 def resolve(

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import sqlalchemy as sa
 
-from funcflow.db import locks, tables, tenancy_tables
+from funcflow.db import locks, tables, tenancy_tables, trigger_tables
 
 _q = tenancy_tables.quotas
 _r = tables.revisions
@@ -77,6 +77,13 @@ def set_size(connection: sa.Connection, digest: str, size: int) -> None:
 def functions(connection: sa.Connection, project_id: str) -> int:
     """Functions of the project."""
     t = tables.functions.c
+    count = sa.select(sa.func.count()).where(t.project_id == project_id)
+    return int(connection.execute(count).scalar_one())
+
+
+def triggers(connection: sa.Connection, project_id: str) -> int:
+    """Triggers of the project."""
+    t = trigger_tables.triggers.c
     count = sa.select(sa.func.count()).where(t.project_id == project_id)
     return int(connection.execute(count).scalar_one())
 

@@ -21,7 +21,6 @@ LIMITS = [
     cfg.IntOpt("max_versions", default=10, help="Versions of one function or composition."),
     cfg.IntOpt("max_kept_workers", default=10, min=0, help="Kept warm of one function at most."),
     cfg.IntOpt("max_compositions", default=1000, help="Compositions of one project."),
-    cfg.IntOpt("max_triggers", default=1000, help="Triggers of one project."),
     cfg.IntOpt("max_secrets", default=1000, min=0, help="Secrets of one project."),
 ]
 
@@ -35,6 +34,14 @@ QUOTAS = [
     ),
     cfg.FloatOpt("cache_time", default=10.0, min=0, help="Seconds limits are remembered."),
     cfg.IntOpt("functions", default=1000, min=-1, help="Functions of one project. -1: any."),
+    cfg.IntOpt(
+        "triggers",
+        default=1000,
+        min=-1,
+        deprecated_group="limits",
+        deprecated_name="max_triggers",
+        help="Triggers of one project. -1: any.",
+    ),
     cfg.IntOpt("code_size", default=-1, min=-1, help="Bytes of its packages. -1: any."),
     cfg.IntOpt("executions", default=-1, min=-1, help="Its running executions. -1: any."),
     cfg.IntOpt("memory", default=-1, min=-1, help="Bytes of their memory limits. -1: any."),

@@ -27,6 +27,7 @@ class Limits:
     """Of one project; -1: no limit."""
 
     functions: int = NONE
+    triggers: int = NONE
     #: Bytes of packages, of what functions and versions point to; equal ones count once.
     code_size: int = NONE
     #: Executions running at the same time.

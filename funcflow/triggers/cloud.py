@@ -187,7 +187,8 @@ def configured(conf: cfg.ConfigOpts) -> bool:
         register(conf)
     except errors.ConfigError:
         return False
-    return bool(conf[GROUP].auth_type or conf[GROUP].auth_section)
+    # In this order: with an auth_section, the auth_type is looked for there alone.
+    return bool(conf[GROUP].auth_section or conf[GROUP].auth_type)
 
 
 class Service:

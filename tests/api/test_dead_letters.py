@@ -174,3 +174,61 @@ def test_those_of_compositions(tmp_path: Path) -> None:
     finally:
         database.close()
         server.stop()
+
+
+def test_those_of_triggers(tmp_path: Path) -> None:
+    """An event that could set nothing off is shown with the others, and tried again like them."""
+    server = up.Server(up.load(up.Options(port=0, data_dir=str(tmp_path))))
+    try:
+        api = Api(server.url)
+        function = api.function("def main(name):\n    return name\n", timeout=20)["id"]
+        alias = {"name": "later", "function_id": function}
+        assert api("POST", "/v1/aliases", alias).status == 201
+        told = {
+            "source": {"type": "cloudevent"}, "target": {"alias": "later"},
+            "input": "<% $event.data %>", "retry": {"attempts": 1},
+        }  # fmt: skip
+        trigger = api("POST", "/v1/triggers", told).json["id"]
+        assert api("DELETE", "/v1/aliases/later").status == 204
+        rows = [unfired(api, trigger, name) for name in "abc"]
+        listed = api("GET", f"/v1/dead-letters?kind=firing&trigger_id={trigger}").json
+        assert listed == {"dead_letters": [{**row, "event": None} for row in rows]}
+        assert "not_found" in rows[0]["reason"]
+        assert rows[0]["event"]["data"] == {"name": "a"}
+        assert api("GET", "/v1/dead-letters?event_id=b").json["dead_letters"][0]["event_id"] == "b"
+
+        path = f"/v1/dead-letters/{rows[0]['id']}"
+        assert api("POST", f"{path}/redrive").json["outcome"] == "dead", "the alias is not back"
+        assert api("POST", "/v1/aliases", alias).status == 201
+        fired = api("POST", f"{_of(api, 'a')}/redrive")
+        assert (fired.status, fired.json["outcome"]) == (202, "fired")
+        assert api("GET", f"/v1/executions/{fired.json['execution_id']}").status == 200
+        assert _of(api, "a") is None, "it is not dead any more"
+
+        assert api("DELETE", f"/v1/dead-letters/{rows[1]['id']}").status == 204
+        assert api("GET", f"/v1/dead-letters/{rows[1]['id']}").status == 404
+        assert api("DELETE", f"/v1/triggers/{trigger}").status == 204
+        last = f"/v1/dead-letters/{rows[2]['id']}"
+        assert api("POST", f"{last}/redrive").code == "trigger_gone"
+        assert api("DELETE", "/v1/dead-letters").json == {"purged": 1}
+        assert api("GET", last).status == 404
+    finally:
+        server.stop()
+
+
+def unfired(api: Api, trigger: str, name: str) -> dict[str, Any]:
+    """The dead letter of an event that its trigger could do nothing about."""
+    event = {"specversion": "1.0", "id": name, "source": "/test", "type": "t"}
+    headers = {f"ce-{key}": value for key, value in event.items()}
+    path = f"/v1/triggers/{trigger}/events"
+    done = api("POST", path, {"name": name}, headers=headers).json["firings"]
+    assert done[0]["outcome"] == "dead"
+    shown = api("GET", f"/v1/dead-letters/{done[0]['id']}")
+    assert (shown.status, shown.json["kind"]) == (200, "firing")
+    return dict(shown.json)
+
+
+def _of(api: Api, event_id: str) -> str | None:
+    """The path of the dead letter of an event."""
+    found = api("GET", f"/v1/dead-letters?event_id={event_id}").json["dead_letters"]
+    return f"/v1/dead-letters/{found[0]['id']}" if found else None

@@ -47,7 +47,7 @@ def driver(
 ) -> tuple[base.Quotas, Change]:
     """A driver whose default for functions is 7, and how limits of projects are changed."""
     if request.param == "database":
-        conf = config.load(quotas={"functions": 7, "memory": 1000})
+        conf = config.load(quotas={"functions": 7, "triggers": 9, "memory": 1000})
 
         def change(project: str, resource: str, limit: int) -> None:
             made.transact(
@@ -64,10 +64,11 @@ def _keystone(cloud: identities.Cloud, made: Database, folder: Path) -> tuple[ba
     cloud.grant(user, "reader", system=True)
     where = {"service_id": service, "region_id": identities.REGION}
     known = cloud.rest.get("/registered_limits", params=where).json()["registered_limits"]
-    if not any(limit["resource_name"] == "functions" for limit in known):
-        # Memory is not registered: what is configured holds.
-        body = {**where, "resource_name": "functions", "default_limit": 7}
-        cloud.rest.post("/registered_limits", json={"registered_limits": [body]})
+    # Memory is not registered: what is configured holds.
+    for name, limit in (("functions", 7), ("triggers", 9)):
+        if not any(each["resource_name"] == name for each in known):
+            body = {**where, "resource_name": name, "default_limit": limit}
+            cloud.rest.post("/registered_limits", json={"registered_limits": [body]})
 
     def change(project: str, resource: str, limit: int) -> None:
         own = {**where, "project_id": project, "resource_name": resource, "resource_limit": limit}
@@ -93,9 +94,10 @@ def test_defaults_and_a_projects_own(
 ) -> None:
     made, change = driver
     project, other = _project(request), _project(request)
-    assert made.limits(project) == base.Limits(functions=7, memory=1000)
+    assert made.limits(project) == base.Limits(functions=7, triggers=9, memory=1000)
     change(project, "functions", 3)
-    assert made.limits(project) == base.Limits(functions=3, memory=1000)
+    change(project, "triggers", 4)
+    assert made.limits(project) == base.Limits(functions=3, triggers=4, memory=1000)
     assert made.limits(other).functions == 7
 
 

@@ -18,9 +18,8 @@ from funcflow.quotas import base as quotas
 from funcflow.sandboxes import base as sandbox_base
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted(
-    [*ROOT.glob("*.md"), *(ROOT / "doc").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
-)
+_FOLDERS = [ROOT / "doc", ROOT / "examples", ROOT / "devstack"]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(p for each in _FOLDERS for p in each.rglob("*.md"))])
 _LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
 _FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 _ROW = re.compile(r"^\| `(\w+)` \| (\d{3}) \|", re.MULTILINE)
@@ -65,12 +64,14 @@ def test_links_lead_somewhere(path: Path) -> None:
 def test_every_document_is_in_the_index() -> None:
     index = _LINK.findall(text("README.md"))
     pages = [path.name for path in (ROOT / "doc").glob("*.md") if path.name != "README.md"]
+    pages += [f"guides/{path.name}" for path in (ROOT / "doc/guides").glob("*.md")]
     assert [page for page in pages if page not in index] == []
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "doc").glob("*.md")), ids=lambda path: path.name)
 def test_files_that_documents_name_are_there(path: Path) -> None:
     tops = "funcflow|taskflow_flows|mistral_actions|runtimes|tests|tools|etc|benchmarks|examples"
+    tops += "|devstack"
     named = re.findall(rf"`((?:{tops})/[\w./-]+\w)`", path.read_text())
     gone = [name for name in named if not (ROOT / name).exists()]
     gone = [name for name in gone if not (ROOT / f"{name}.py").exists()]

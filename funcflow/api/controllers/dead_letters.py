@@ -1,6 +1,7 @@
-"""``/v1/dead-letters``: executions the platform gave up on, to be run again or thrown away.
+"""``/v1/dead-letters``: what the platform gave up on, to be run again or thrown away.
 
-Of functions and of compositions: ``kind`` tells which.
+Executions of functions and of compositions, and firings of triggers that started none: ``kind``
+tells which.
 """
 
 from __future__ import annotations
@@ -8,15 +9,16 @@ from __future__ import annotations
 import webob
 
 from funcflow import errors, models, states
-from funcflow.api import lists, reply
+from funcflow.api import lists, reply, triggering
 from funcflow.api.controllers import composition_executions as composed
 from funcflow.api.controllers import executions as called
 from funcflow.api.operations import EMPTY, exposed_child, operation, resource
 from funcflow.api.request import Request
 from funcflow.api.schemas import common
 from funcflow.api.schemas import dead_letters as schemas
-from funcflow.db import composition_executions, dead_letters, executions, listing
+from funcflow.db import composition_executions, dead_letters, executions, firings, listing, triggers
 from funcflow.db.dead_letters import DeadLetter as Row
+from funcflow.events import Firing
 from funcflow.services import Services
 
 #: Rows that a purge handles at a time.
@@ -79,7 +81,7 @@ class DeadLetter:
         errors=(404,),
     )  # fmt: skip
     def show(self, request: Request) -> webob.Response:
-        return reply.answer(schemas.view(find_dead(self._services, request, self._id)))
+        return reply.answer(schemas.whole(find_dead(self._services, request, self._id)))
 
     @operation(
         index, "DELETE", "dead_letters.delete", "Delete a dead letter", {204: EMPTY},
@@ -109,38 +111,55 @@ class Redrive:
         if isinstance(found, models.Execution):
             again = self._services.submitter.redrive(request.asker, found.id)
             return reply.answer(schemas.view(again), 202, called.located(request, again))
+        if isinstance(found, Firing):
+            return reply.answer(schemas.view(self._fired(found)), 202)
         if found.state is not states.CompositionState.DEAD:
             raise errors.Conflict(f"execution {found.id} is not a dead letter", code="not_dead")
         after = self._services.starter.redrive(found)
         return reply.answer(schemas.view(after), 202, composed.located(request, after))
 
+    def _fired(self, found: Firing) -> Firing:
+        with self._services.database.read() as connection:
+            trigger = triggers.find(connection, found.trigger_id)
+        if trigger is None:
+            raise errors.Conflict(
+                f"the trigger {found.trigger_id} is gone",
+                code="trigger_gone",
+                hint="Make it anew and send it the event, or delete this dead letter.",
+            )
+        return triggering.redriven(self._services, trigger, found)
 
-def find(services: Services, request: Request, execution_id: str) -> Row:
-    """The execution of that id, of a function or of a composition.
+
+def find(services: Services, request: Request, letter_id: str) -> Row:
+    """The execution, of a function or of a composition, or the firing of that id.
 
     :raises errors.NotFound: none, or of another project
     """
-    checked = common.checked_id(execution_id)
+    checked = common.checked_id(letter_id)
     asker = request.asker
     with services.database.read() as connection:
         found: Row | None = composition_executions.find(connection, checked)
+        found = found or firings.by_id(connection, checked)
     if found is not None and (asker.is_admin or found.project_id == asker.project_id):
         return found
     return called.find(services, request, checked)
 
 
-def find_dead(services: Services, request: Request, execution_id: str) -> Row:
-    """The dead execution of that id.
+def find_dead(services: Services, request: Request, letter_id: str) -> Row:
+    """The dead letter of that id.
 
     :raises errors.NotFound: none, or not dead
     """
-    found = find(services, request, execution_id)
-    if found.state not in (states.State.DEAD, states.CompositionState.DEAD):
+    found = find(services, request, letter_id)
+    state = found.outcome if isinstance(found, Firing) else found.state.value
+    if state != "dead":
         raise errors.NotFound(f"Dead letter not found [id={found.id}]")
     return found
 
 
-def _discard(row: Row) -> executions.Discard | composition_executions.Discard:
+def _discard(row: Row) -> executions.Discard | composition_executions.Discard | firings.Discard:
     if isinstance(row, models.Execution):
         return executions.Discard(id=row.id)
+    if isinstance(row, Firing):
+        return firings.Discard(row.id)
     return composition_executions.Discard(row.id)

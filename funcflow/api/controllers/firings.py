@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import webob
 
-from funcflow import errors
 from funcflow.api import lists, reply, triggering
 from funcflow.api.operations import exposed_child, operation, resource
 from funcflow.api.request import Request
 from funcflow.api.schemas import common
 from funcflow.api.schemas import triggers as schemas
 from funcflow.db import firings
-from funcflow.firing import event_of
 from funcflow.services import Services
 
 
@@ -82,12 +80,5 @@ class Redrive:
         found = triggering.find(self._services, request, self._trigger_id)
         with self._services.database.read() as connection:
             firing = firings.get(connection, common.checked_id(self._id), found.id)
-        event = event_of(firing)
-        if event is None or firing.outcome not in ("dead", "retrying"):
-            raise errors.Conflict(
-                f"firing {firing.id} is {firing.outcome}",
-                code="not_dead",
-                hint="Only what could not be started can be tried again.",
-            )
-        after = self._services.firer.again(found, firing, event, fresh=True)
+        after = triggering.redriven(self._services, found, firing)
         return reply.answer(schemas.firing_view(after), 202)

@@ -34,6 +34,7 @@ class _Looker:
             runs, memory = usage.running(connection, project_id)
             used = {
                 "functions": usage.functions(connection, project_id),
+                "triggers": usage.triggers(connection, project_id),
                 "code_size": usage.code_size(connection, project_id),
                 "executions": runs,
                 "memory": memory,

@@ -1,4 +1,4 @@
-"""``dlq``: executions the platform gave up on."""
+"""``dlq``: executions, and firings of triggers, that the platform gave up on."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import argparse
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from funcflow.cli import base, columns
+from funcflow.cli import base, columns, trigger_columns
+
+_LAYOUTS = {
+    "composition": columns.COMPOSITION_EXECUTION_ROW,
+    "firing": trigger_columns.DEAD_FIRING,
+}
 
 
 class List(base.PagedLister):
-    """List dead-lettered executions."""
+    """List dead letters: executions, and firings of triggers that started none."""
 
     collection = "dead_letters"
     layout = columns.DEAD_LETTER
@@ -18,7 +23,7 @@ class List(base.PagedLister):
 
 
 class Show(base.ShowRef):
-    """Show one dead-lettered execution."""
+    """Show one dead letter."""
 
     collection = "dead_letters"
     layout = columns.EXECUTION
@@ -26,8 +31,7 @@ class Show(base.ShowRef):
 
     def take_action(self, args: argparse.Namespace) -> tuple[Sequence[str], Iterable[Any]]:
         found = self.resource(args)
-        composed = found.get("kind") == "composition"
-        layout = columns.COMPOSITION_EXECUTION_ROW if composed else self.layout
+        layout = _LAYOUTS.get(str(found.get("kind")), self.layout)
         return columns.names(layout), columns.values(layout, found)
 
 
@@ -35,7 +39,7 @@ class _Operation(base.Command):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         chosen = parser.add_mutually_exclusive_group(required=True)
-        chosen.add_argument("ids", metavar="ID", nargs="*", default=[], help="execution ids")
+        chosen.add_argument("ids", metavar="ID", nargs="*", default=[], help="their ids")
         chosen.add_argument("--all", action="store_true", help="every one there is")
         return parser
 
@@ -47,7 +51,7 @@ class _Operation(base.Command):
 
 
 class Redrive(_Operation):
-    """Queue dead-lettered executions again, with fresh attempts and a fresh age."""
+    """Try dead letters again, with fresh attempts and a fresh age."""
 
     example = (
         "funcflow dlq redrive 0199a0c4-7a52-7cc1-9d3f-5b1c1f0e9a11\nfuncflow dlq redrive --all"
@@ -61,7 +65,7 @@ class Redrive(_Operation):
 
 
 class Purge(_Operation):
-    """Forget dead-lettered executions for good."""
+    """Forget dead letters for good."""
 
     example = "funcflow dlq purge 0199a0c4-7a52-7cc1-9d3f-5b1c1f0e9a11\nfuncflow dlq purge --all"
 

@@ -12,6 +12,7 @@ from funcflow.cli.client import Resource
 #: Resource to the type of its option.
 _RESOURCES: dict[str, Any] = {
     "functions": int,
+    "triggers": int,
     "code_size": units.parse_size,
     "executions": int,
     "memory": units.parse_size,

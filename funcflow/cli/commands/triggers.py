@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -222,13 +221,22 @@ def _fields(args: argparse.Namespace) -> dict[str, Any]:
     return body
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML whose times stay the text they are, as JSON has them."""
+
+    yaml_implicit_resolvers = {
+        first: [each for each in known if each[0] != "tag:yaml.org,2002:timestamp"]
+        for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
 def _option(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not key or not equals:
         raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
     # A cron pattern begins with a star, which YAML takes for an alias.
     try:
-        return key, yaml.safe_load(value)
+        return key, yaml.load(value, _Loader)  # noqa: S506 - it is a SafeLoader
     except yaml.YAMLError:
         return key, value
 
@@ -243,8 +251,7 @@ def _value(text: str) -> Any:
     if text.lstrip().startswith(("{%", "<%")):
         return text.strip()
     try:
-        # Times stay text, as JSON has them.
-        return json.loads(json.dumps(yaml.safe_load(text), default=str))
+        return yaml.load(text, _Loader)  # noqa: S506 - it is a SafeLoader
     except yaml.YAMLError as exc:
         raise faults.ClientError(f"that is neither YAML nor JSON: {exc}") from exc
 

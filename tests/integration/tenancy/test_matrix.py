@@ -110,11 +110,17 @@ def _trigger(owner: openstack.As, name: str, function: str) -> dict[str, tuple[s
     headers = {f"ce-{key}": value for key, value in told.items()}
     sent = owner("POST", f"/v1/triggers/{name}/events", {}, headers=headers)
     assert sent.status == 202, sent.body
+    failing = {**body, "name": f"{name}-broken", "input": "<% int($event.data.n) %>"}
+    broken = owner("POST", "/v1/triggers", failing)
+    assert broken.status == 201, broken.body
+    lost = owner("POST", f"/v1/triggers/{name}-broken/events", {}, headers=headers)
+    assert lost.json["firings"][0]["outcome"] == "dead"
     job = owner("POST", "/v1/jobs", {"function_id": function, "pattern": "0 0 1 1 *"})
     hook = owner("POST", "/v1/webhooks", {"function_id": function})
     return {
         "trigger": (made.json["id"], name),
         "firing": (sent.json["firings"][0]["id"],),
+        "unfired": (lost.json["firings"][0]["id"],),
         "job": (job.json["id"],),
         "webhook": (hook.json["id"],),
     }

@@ -76,6 +76,19 @@ def codes(answers: list[Answer]) -> dict[str, int]:
     return found
 
 
+def test_triggers_are_counted(make: Make) -> None:
+    """However many are made at the same time; jobs and webhooks are triggers, too."""
+    project = make(triggers=2)
+    function = project.member.function(SOURCE)["id"]
+    told = {"source": {"type": "cloudevent"}, "target": {"function": function}}
+    answers = at_once(5, lambda _: project.member("POST", "/v1/triggers", told))
+    assert codes(answers) == {"good": 2, "quota_exceeded": 3}
+    refused = project.member("POST", "/v1/webhooks", {"function_id": function})
+    assert (refused.status, refused.code) == (403, "quota_exceeded")
+    assert "2 triggers" in refused.fault
+    assert project.quota()["used"]["triggers"] == project.quota()["limits"]["triggers"] == 2
+
+
 def overlap(answers: list[dict[str, Any]]) -> int:
     """How many ran at the same time at most."""
     spans = [json.loads(row["result"])["output"] for row in answers]
