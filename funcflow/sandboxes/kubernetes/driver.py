@@ -35,8 +35,8 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds a function may take to be imported, and a package to be taken in.
 LOAD_TIMEOUT = PUSH_TIMEOUT = 30.0
-#: Seconds a start waits for a first look at the cluster.
-FIRST_LOOK = 10.0
+#: Seconds a start waits for a first look at the cluster: when that fails, and when it is slow.
+FIRST_LOOK, SLOW_LOOK = 10.0, 60.0
 #: How many lease times others wait before they delete a dead conductor's pods.
 ORPHANED = 4
 #: Warm pods that are tried for one worker.
@@ -58,7 +58,7 @@ class KubernetesSandbox:
         self._api = Api(conf)
         self._index = Index()
         self._lease = Lease(self._api, own.namespace, own.installation, own.identity, own.lease)
-        self._leases = Leases(own.lease * ORPHANED)
+        self._leases = Leases(own.lease * ORPHANED, lambda: self._lease.owner)
         self._enforcement = Enforcement(self._api, own.namespace)
         self._walls = Walls(self._api, conf, self._enforcement.protection)
         self._reaper = Reaper(self._api)
@@ -235,8 +235,14 @@ class KubernetesSandbox:
     def _refuse_if_away(self) -> None:
         """:raises SandboxError: ``unavailable``: what we know of the cluster is not enough"""
         self._open()
-        if not self._known.wait(FIRST_LOOK):
-            why = self._keeper.trouble or self._pod_watch.trouble or "not yet looked at"
+        deadline = time.monotonic() + SLOW_LOOK
+        patience = FIRST_LOOK
+        while not self._known.wait(patience):
+            why = self._keeper.trouble or self._pod_watch.trouble
+            patience = min(1.0, deadline - time.monotonic())
+            if why is None and patience > 0:
+                continue  # Nothing is wrong; a busy cluster takes its time.
+            why = why or f"not looked at within {SLOW_LOOK:g} s"
             raise SandboxError(
                 f"the Kubernetes cluster is away: {why}", code="unavailable", retry_after=2.0
             )

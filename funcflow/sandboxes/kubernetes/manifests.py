@@ -318,7 +318,8 @@ def _agent(style: Style) -> Manifest:
         "readinessProbe": {
             "tcpSocket": {"port": PORT},
             "periodSeconds": 1,
-            "timeoutSeconds": 1,
+            # A busy node takes its time to look, and what is not ready is not taken over.
+            "timeoutSeconds": 5,
             "failureThreshold": 3,
         },
     }

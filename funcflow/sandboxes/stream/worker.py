@@ -60,7 +60,8 @@ class StreamWorker(abc.ABC):
         """
         log = RunLog(self._load_log.append, _LOAD_LOG)
         run = Run(_LOAD, time.monotonic() + timeout + self.grace, log)
-        self._enter()
+        if not self._enter():
+            raise SandboxError(f"worker {self.id} is gone", code=NOT_STARTED)
         try:
             self._channel.call(run, {"op": "load", **message})
             self._load_error = self._load_outcome(run, timeout)

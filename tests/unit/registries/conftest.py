@@ -1,25 +1,11 @@
-"""A real registry, and what is in it."""
+"""What is in the registry."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.registries import Repository
 from tools.services import registry
-
-
-@pytest.fixture(scope="session")
-def image_registry(service_folder: Path) -> Iterator[registry.Server]:
-    """One that is open to everybody, without TLS: use a repository of your own."""
-    server = registry.Server(service_folder / "registry")
-    try:
-        server.start()
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")
