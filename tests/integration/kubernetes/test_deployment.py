@@ -45,11 +45,7 @@ def reachable(cluster: Cluster, port: int) -> Iterator[tuple[str, int]]:
         daemon_threads = True
         allow_reuse_address = True
 
-    node = cluster.kubectl("get", "node", "-o", "jsonpath={.items[0].status.addresses[0].address}")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect((node, 9))  # sends nothing; says which of our addresses the node sees
-        own = probe.getsockname()[0]
-    with Server((own, 0), Forward) as server:
+    with Server((clusters.own_address(cluster), 0), Forward) as server:
         threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True).start()
         yield server.server_address[:2]  # type: ignore[misc]
         server.shutdown()

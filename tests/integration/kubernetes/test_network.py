@@ -55,13 +55,7 @@ def listener(installation: Installation) -> Iterator[socket.socket]:
 @pytest.fixture(scope="module")
 def outside(installation: Installation) -> str:
     """This host's address as pods see it."""
-    node = json.loads(installation.cluster.kubectl("get", "nodes", "-o", "json"))["items"][0]
-    (address,) = (
-        each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP"
-    )
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.connect((address, 9))
-        return str(sock.getsockname()[0])
+    return clusters.own_address(installation.cluster)
 
 
 @pytest.fixture(scope="module")

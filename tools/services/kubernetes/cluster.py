@@ -129,6 +129,14 @@ class Cluster:
             mark.write_text(archive.name)
         return name
 
+    def pull_from(self, address: str) -> None:
+        """Let the node fetch images from a registry without TLS, ``host:port``."""
+        folder = self.home / "conf" / "certs.d" / address
+        folder.mkdir(parents=True, exist_ok=True)
+        place = f"http://{address}"
+        text = f'server = "{place}"\n[host."{place}"]\n  capabilities = ["pull", "resolve"]\n'
+        (folder / "hosts.toml").write_text(text)
+
     def inside(self, command: list[str]) -> list[str]:
         """The command as it runs in the node's network and mounts."""
         holder = self._pid("holder")
