@@ -45,6 +45,8 @@ class Installation:
             # A small node: functions ask for more CPU than it has.
             "overcommit": 200.0,
             "pool_max": 3,
+            # The machine may be busy with other tests.
+            "start_timeout": 300.0,
         }
         ours: dict[str, dict[str, Any]] = {
             "default": {"data_dir": str(data_dir), "secret": self.name},

@@ -23,11 +23,12 @@ REPOSITORY = Path(__file__).parents[3]
 Make = Callable[..., KubernetesSandbox]
 
 VICTIM = """
-import json, sys
+import json, logging, sys
 from pathlib import Path
 from funcflow import conf
 from funcflow.sandboxes.kubernetes.driver import KubernetesSandbox
 from tests import sandboxing
+logging.basicConfig(level=logging.INFO)
 driver = KubernetesSandbox(conf.load(**json.loads(sys.argv[1])))
 worker = driver.start(sandboxing.spec(Path(sys.argv[2]), "simple.echo"))
 assert sandboxing.call(worker, 1)[0].value == "1"
@@ -54,20 +55,29 @@ def make(installation: Installation, tmp_path: Path) -> Iterator[Make]:
 
 
 def victim(
-    installation: Installation, tmp_path: Path, folder: Path, **kubernetes: Any
+    installation: Installation,
+    tmp_path: Path,
+    folder: Path,
+    program: str = VICTIM,
+    **kubernetes: Any,
 ) -> tuple[subprocess.Popen[str], str]:
     """A conductor in a process of its own with one worker: it, and the worker's pod."""
     options = installation.options(tmp_path / "victim", kubernetes=kubernetes)
-    process = subprocess.Popen(
-        [sys.executable, "-c", VICTIM, json.dumps(options), str(folder)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=REPOSITORY,
-    )
+    log = tmp_path / "victim.log"
+    with log.open("w") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-c", program, json.dumps(options), str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+            cwd=REPOSITORY,
+        )
     assert process.stdout is not None
     pod = process.stdout.readline().strip()
-    assert pod
+    if not pod:
+        end(process, kill=True)
+        raise AssertionError(f"the conductor has no worker; it said:\n{log.read_text()}")
     return process, pod
 
 
@@ -92,7 +102,8 @@ def test_a_restarted_conductor_takes_over_its_pods(
     process, pod = victim(installation, tmp_path, folder, identity="conductor-0")
     end(process, kill)
     driver = make(identity="conductor-0")
-    assert driver.left() == (("project", "function", 1),)
+    left = (("project", "function", 1),)
+    until(lambda: driver.left() == left, timeout=180, what="the pod to be found")
     worker = driver.start(spec(folder))
     assert worker.id == pod
     assert sandboxing.call(worker, 2)[0].value == "2"
@@ -103,17 +114,14 @@ def test_a_restarted_conductor_takes_over_its_pods(
 def test_a_pod_that_was_left_in_the_middle_of_a_call_is_not_taken_over(
     installation: Installation, tmp_path: Path, folder: Path, make: Make
 ) -> None:
-    call = "worker.invoke(sandboxing.request({'seconds': 60}, 60), lambda _: print('', flush=True))"
-    busy = VICTIM.replace("simple.echo", "simple.slow").replace(
-        'assert sandboxing.call(worker, 1)[0].value == "1"', f"print(worker.id); {call}"
+    call = (
+        "worker.invoke(sandboxing.request({'seconds': 900}, 900), lambda _: print('', flush=True))"
     )
-    options = installation.options(tmp_path / "victim", kubernetes={"identity": "conductor-1"})
-    process = subprocess.Popen(
-        [sys.executable, "-c", busy, json.dumps(options), str(folder)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY,
-    )  # fmt: skip
+    busy = VICTIM.replace("simple.echo", "simple.slow").replace(
+        'assert sandboxing.call(worker, 1)[0].value == "1"', f"print(worker.id, flush=True); {call}"
+    )
+    process, pod = victim(installation, tmp_path, folder, busy, identity="conductor-1")
     assert process.stdout is not None
-    pod = process.stdout.readline().strip()
     assert process.stdout.readline() == "\n"  # The function said something: it runs.
     end(process, kill=True)
     driver = make(identity="conductor-1")
@@ -158,7 +166,7 @@ def test_pods_of_a_dead_conductor_are_swept_and_others_are_left(
     before = driver.metrics()["pods_orphaned_total"]
     assert pod in there(installation)
     end(process, kill=True)
-    until(lambda: pod not in there(installation), timeout=120, what="the end of the orphan")
+    until(lambda: pod not in there(installation), timeout=300, what="the end of the orphan")
     # An earlier test's conductor may have left pods for others to sweep, so count what is said.
     lines = [each.getMessage() for each in caplog.records]
     said = [each for each in lines if "no live conductor" in each]
@@ -186,7 +194,7 @@ def test_conductors_share_a_pool(installation: Installation, folder: Path, make:
         assert len(set(pool.map(one, range(8)))) == 8
     until(
         lambda: sum(driver.metrics()["pods_wanted_warm"] for driver in drivers) > 0,
-        timeout=30,
+        timeout=180,
         what="that somebody wants warm pods",
     )
     listed = ["get", "deployments", "-n", f"{installation.name}-project", "-o", "json"]
@@ -198,7 +206,8 @@ def test_conductors_share_a_pool(installation: Installation, folder: Path, make:
             )
             == sum(driver.metrics()["pods_wanted_warm"] for driver in drivers)
         ),
+        timeout=180,
         what="a pool as large as both want together",
     )
-    until(lambda: drivers[0].metrics()["pods_warm"] > 0, timeout=30, what="warm pods")
+    until(lambda: drivers[0].metrics()["pods_warm"] > 0, timeout=180, what="warm pods")
     assert drivers[0].room("python3")[0] > 4

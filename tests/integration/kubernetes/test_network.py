@@ -82,7 +82,7 @@ def victim(sandbox: KubernetesSandbox, tmp_path_factory: pytest.TempPathFactory)
 
 
 def reached(worker: Worker, *addresses: list[Any]) -> dict[str, str]:
-    outcome, _ = sandboxing.call(worker, {"addresses": list(addresses)}, timeout=30)
+    outcome, _ = sandboxing.call(worker, {"addresses": list(addresses)}, timeout=180)
     assert outcome.error is None, outcome.error
     found: dict[str, str] = json.loads(outcome.value or "")
     return found
@@ -108,7 +108,7 @@ def test_a_worker_reaches_nothing(
     listener: socket.socket,
 ) -> None:
     port = listener.getsockname()[1]
-    with socket.create_connection((outside, port), timeout=5):
+    with socket.create_connection((outside, port), timeout=60):
         pass  # Whoever may can reach it.
     worker = sandbox.start(sandboxing.spec(folder, "hostile.connect"))
     pod = victim.pod.address
