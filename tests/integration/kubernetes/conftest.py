@@ -39,12 +39,3 @@ def sandbox(
     driver = KubernetesSandbox(conf)
     yield driver
     driver.close()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A connection to a pod that is torn down from outside now and then leaves a socket to the
-    garbage collector, which tells whatever test runs then; where it comes from is not known."""
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            told = "ignore::pytest.PytestUnraisableExceptionWarning"
-            item.add_marker(pytest.mark.filterwarnings(told))

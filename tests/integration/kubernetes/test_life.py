@@ -114,9 +114,8 @@ def test_a_restarted_conductor_takes_over_its_pods(
 def test_a_pod_that_was_left_in_the_middle_of_a_call_is_not_taken_over(
     installation: Installation, tmp_path: Path, folder: Path, make: Make
 ) -> None:
-    call = (
-        "worker.invoke(sandboxing.request({'seconds': 900}, 900), lambda _: print('', flush=True))"
-    )
+    request = "sandboxing.request({'seconds': 900}, 900)"
+    call = f"worker.invoke({request}, lambda _: print('', flush=True))"
     busy = VICTIM.replace("simple.echo", "simple.slow").replace(
         'assert sandboxing.call(worker, 1)[0].value == "1"', f"print(worker.id, flush=True); {call}"
     )

@@ -262,6 +262,7 @@ class Process:
         except AssertionError:
             self.kill()
             raise AssertionError(f"there is no server; it said:\n{log.read_text()}") from None
+        assert found is not None
         self.url = found[1]
 
     def kill(self) -> None:
