@@ -28,11 +28,14 @@ def spec(folder: Path, entry: str = "simple.slow", **more: Any) -> WorkerSpec:
 
 
 @contextlib.contextmanager
-def underway(worker: PodWorker, seconds: float = 60) -> Iterator[Callable[[], Outcome]]:
+def underway(
+    worker: PodWorker, input: dict[str, Any] | None = None, seconds: float = 60
+) -> Iterator[Callable[[], Outcome]]:
     """A call that runs for so long; gives what waits for its outcome."""
     log = sandboxing.Log()
     with ThreadPoolExecutor(1) as pool:
-        request = sandboxing.request({"seconds": seconds}, timeout=seconds + 30)
+        given = input or {"seconds": seconds}
+        request = sandboxing.request(given, timeout=seconds + 240)
         call = pool.submit(worker.invoke, request, log)
         until(lambda: log.chunks, what="its first line")
         yield lambda: call.result(300)
@@ -92,6 +95,19 @@ def test_a_pod_that_is_drained_finishes_its_call_and_gets_no_other(
     with pytest.raises(SandboxError) as caught:
         sandboxing.call(worker, {"seconds": 0})
     assert caught.value.code == "worker_gone"
+
+
+def test_a_pod_that_is_evicted_says_why(
+    installation: Installation, folder: Path, tmp_path: Path
+) -> None:
+    """By the kubelet, because it uses more of the node's disk than it may."""
+    options = {"package_size": 4 << 20, "pool_max": 0}
+    conf = installation.configuration(tmp_path, kubernetes=options, sandbox={"tmp_size": 64 << 20})
+    with contextlib.closing(KubernetesSandbox(conf)) as driver:
+        made = driver.start(spec(folder, "greedy.fill", memory_size=256 << 20))
+        with underway(made, {"path": "/package/full", "size": 32 << 20}) as outcome:
+            message = lost(outcome)
+    assert "its pod ended, Evicted: " in message
 
 
 def test_out_of_memory_names_the_limit(sandbox: KubernetesSandbox, folder: Path) -> None:

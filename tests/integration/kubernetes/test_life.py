@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any
 import pytest
 
 from funcflow.sandboxes.base import SandboxError, WorkerSpec
+from funcflow.sandboxes.kubernetes import driver as driver_module
 from funcflow.sandboxes.kubernetes.driver import KubernetesSandbox
+from funcflow.sandboxes.kubernetes.worker import PodWorker
 from tests import clusters, sandboxing
 from tests.clusters import Installation
 from tests.waiting import until
@@ -173,6 +176,50 @@ def test_pods_of_a_dead_conductor_are_swept_and_others_are_left(
     assert not [each for each in said if f"/{mine.id} " in each]
     assert driver.metrics()["pods_orphaned_total"] == len(said) > before
     assert sandboxing.call(mine, 3)[0].value == "3"
+
+
+def test_nobody_dies_of_an_outage_of_the_api_server(
+    installation: Installation, folder: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can renew a lease while it is away, for longer than a silent conductor lives."""
+    if not installation.cluster.is_ours:
+        pytest.skip("the cluster is not ours to break")
+    monkeypatch.setattr(driver_module, "ORPHANED", 1)
+    drivers = [make(lease=3.0), make(lease=3.0)]
+    workers = [each.start(spec(folder, function_id="kept")) for each in drivers]
+    until(lambda: heard(drivers), timeout=180, what="everybody to hear of everybody")
+    installation.cluster.pause("kube-apiserver")
+    try:
+        time.sleep(4.0)
+        sweep(drivers, workers)
+    finally:
+        installation.cluster.resume("kube-apiserver")
+    for _ in range(2):
+        renew(drivers)
+        sweep(drivers, workers)
+    for worker in workers:
+        assert sandboxing.call(worker, 3)[0].value == "3"
+
+
+def heard(drivers: list[KubernetesSandbox]) -> bool:
+    names = {each._lease.owner for each in drivers}
+    return all(names <= each._leases._seen.keys() for each in drivers)
+
+
+def renew(drivers: list[KubernetesSandbox]) -> None:
+    before = [each._lease._renew_at for each in drivers]
+
+    def done() -> bool:
+        return all(each._lease._renew_at > at for each, at in zip(drivers, before, strict=True))
+
+    until(done, timeout=180, what="the next renewals")
+
+
+def sweep(drivers: list[KubernetesSandbox], workers: list[PodWorker]) -> None:
+    """What earlier tests left may go, these may not."""
+    for driver in drivers:
+        driver.sweep()
+        assert not driver._reaper.pending() & {worker.pod.uid for worker in workers}
 
 
 def there(installation: Installation) -> set[str]:
