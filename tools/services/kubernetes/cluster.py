@@ -92,7 +92,7 @@ class Cluster:
         if self._pid("holder") is None:
             return False
         with contextlib.suppress(subprocess.SubprocessError, ValueError, KeyError):
-            node = json.loads(self.kubectl("get", "node", "node1", "-o", "json", timeout=5))
+            node = json.loads(self.kubectl("get", "node", "node1", "-o", "json", timeout=30))
             return any(
                 each["type"] == "Ready" and each["status"] == "True"
                 for each in node["status"]["conditions"]
