@@ -133,9 +133,14 @@ def test_a_pod_that_was_left_in_the_middle_of_a_call_is_not_taken_over(
 
 
 def test_a_name_in_use_is_not_taken_from_who_lives(
-    installation: Installation, tmp_path: Path, folder: Path, make: Make
+    installation: Installation,
+    tmp_path: Path,
+    folder: Path,
+    make: Make,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     process, pod = victim(installation, tmp_path, folder, identity="conductor-2")
+    monkeypatch.setattr(driver_module, "FIRST_LOOK", 2.0)
     other = make(identity="conductor-2", lease=60.0)
     with pytest.raises(SandboxError) as caught:
         other.start(spec(folder))

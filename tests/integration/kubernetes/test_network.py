@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -214,7 +215,10 @@ def test_code_that_is_not_trusted_runs_in_its_runtime_class(
 def test_code_that_is_not_trusted_is_refused_where_nobody_enforces_policies(
     strict: KubernetesSandbox, installation: Installation, folder: Path
 ) -> None:
-    installation.cluster.pause("policies")  # It hears of no new pod.
+    cluster = installation.cluster
+    cluster.kill("policies")
+    forget = ["nft", "delete", "table", "inet", "policies"]
+    subprocess.run(cluster.inside(forget), check=True)
     try:
         with pytest.raises(SandboxError) as caught:
             strict.start(sandboxing.spec(folder, "simple.echo", trusted=False))
@@ -226,7 +230,7 @@ def test_code_that_is_not_trusted_is_refused_where_nobody_enforces_policies(
         assert strict.metrics()["starts_without_pool_total"] == 0
         strict.start(sandboxing.spec(folder, "simple.echo")).kill()
     finally:
-        installation.cluster.resume("policies")
+        cluster.start()
 
 
 def test_projects_have_namespaces_of_their_own(installation: Installation, victim: Any) -> None:
