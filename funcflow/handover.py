@@ -17,6 +17,12 @@ class Full(errors.TooMany):
     code = "conductor_full"
 
 
+class Leaving(errors.Unavailable):
+    """This conductor takes nothing new any more; another one does, or will soon."""
+
+    code = "conductor_leaving"
+
+
 class Handover(Protocol):
     def run(self, execution: models.Execution, wait: float) -> models.Execution | None:
         """Make durable, claim and run, and wait for the outcome at most ``wait`` seconds.

@@ -10,6 +10,7 @@ import itertools
 import logging
 import socket
 import threading
+import time
 from concurrent.futures import Future
 from typing import Any
 
@@ -22,10 +23,19 @@ LOG = logging.getLogger(__name__)
 CONNECT = 2.0
 #: Seconds an answer to a control request may take.
 CONTROL = 15.0
+#: Seconds a call waits for a conductor where there is none, and between two looks.
+GAP = 10.0
+PAUSE = 0.1
 
 
 class Lost(errors.Unavailable):
     """The conductor went away before it answered."""
+
+
+class Nobody(errors.Unavailable):
+    """No conductor is there."""
+
+    code = "no_conductor"
 
 
 class Peer:
@@ -119,8 +129,26 @@ class Peers:
     def _hand_over(
         self, key: str, op: str, execution: dict[str, Any], wait: float
     ) -> dict[str, Any] | None:
+        """Find a conductor that takes it, and wait for its answer, ``wait`` seconds in all.
+
+        Where there is none, the next may be on its way, as in a rolling restart: that is
+        waited for. Full ones are refused at once: waiting for them would hide the load.
+        """
+        begin = time.monotonic()
+        while True:
+            spent = time.monotonic() - begin
+            try:
+                return self._ask_in_turn(key, op, execution, wait - spent)
+            except Nobody:
+                if spent + PAUSE > min(wait, GAP):
+                    raise
+            time.sleep(PAUSE)
+
+    def _ask_in_turn(
+        self, key: str, op: str, execution: dict[str, Any], wait: float
+    ) -> dict[str, Any] | None:
         """Ask one conductor after the other, in the order that the key has them."""
-        full: errors.TooMany | None = None
+        full = False
         for address in self._order(key):
             try:
                 future = self._peer(address).ask(op, execution=execution)
@@ -133,15 +161,15 @@ class Peers:
                 return None
             except Lost:
                 return None  # It may have begun: the row tells.
-            except errors.TooMany as exc:
-                if exc.code != handover.Full.code:
+            except (errors.TooMany, errors.Unavailable) as exc:
+                if exc.code not in (handover.Full.code, handover.Leaving.code):
                     raise
-                full = exc
+                full = full or exc.code == handover.Full.code
                 continue
             return answer
-        if full is not None:
+        if full:
             raise errors.TooMany("every conductor is full", retry_after=1.0)
-        raise errors.Unavailable("no conductor is there", code="no_conductor", retry_after=2.0)
+        raise Nobody("no conductor is there", retry_after=2.0)
 
     def workers(self, function_id: str, revision: int | None = None) -> list[control.WorkerInfo]:
         """See :class:`funcflow.control.Control`, as the following ones."""
@@ -157,7 +185,7 @@ class Peers:
             except Lost:
                 continue
             return int(asked.result(CONTROL * 2))
-        raise errors.Unavailable("no conductor is there", code="no_conductor")
+        raise Nobody("no conductor is there")
 
     def detach(self, function_id: str, revision: int | None = None) -> int:
         return sum(self._ask_all("detach", function_id=function_id, revision=revision))
@@ -222,7 +250,7 @@ class Peers:
                     LOG.warning("%s", exc)
         answers = [_result(future) for future in futures]
         if not any(answered for answered, _ in answers):
-            raise errors.Unavailable("no conductor answers", code="no_conductor")
+            raise Nobody("no conductor answers")
         return [value for answered, value in answers if answered]
 
 

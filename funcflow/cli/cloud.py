@@ -11,9 +11,8 @@ import os
 from typing import Any
 
 from funcflow.cli import faults
-from funcflow.cli.transport import Transport
+from funcflow.cli.transport import SERVICE_TYPE, Transport
 
-SERVICE_TYPE = "function-engine"
 #: As the ``openstack`` command has them; each is also a variable OS_….
 _CLOUD = ("cloud", "auth-type", "region-name", "interface", "cacert", "cert", "key")
 #: Those of them that say who logs in, where, and to what.

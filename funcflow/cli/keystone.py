@@ -15,8 +15,7 @@ from keystoneauth1 import adapter
 from keystoneauth1 import exceptions as keystone_exceptions
 
 from funcflow.cli import faults
-from funcflow.cli.cloud import SERVICE_TYPE
-from funcflow.cli.transport import CHUNK, Body
+from funcflow.cli.transport import CHUNK, SERVICE_TYPE, Body
 
 
 class KeystoneAnswer:

@@ -14,8 +14,8 @@ from typing import Any
 from keystoneauth1 import adapter
 
 from funcflow.cli.client import Client
-from funcflow.cli.cloud import SERVICE_TYPE
 from funcflow.cli.keystone import KeystoneTransport
+from funcflow.cli.transport import SERVICE_TYPE
 
 API_NAME = "funcflow"
 API_VERSION_OPTION = "os_funcflow_api_version"

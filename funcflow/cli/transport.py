@@ -16,6 +16,8 @@ from typing import Protocol
 
 from funcflow.cli import faults
 
+#: What Keystone's catalog calls us.
+SERVICE_TYPE = "function-engine"
 #: Bytes asked for at once; a read returns less when less has arrived.
 CHUNK = 65_536
 

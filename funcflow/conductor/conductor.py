@@ -80,9 +80,7 @@ class Conductor(board_base.Listener):
         bounds = settings.bounds_of(conf, sandbox.local)
         self._pools = pools.Pools(sandbox, self._packages.fetch, bounds, self._secrets.mount)
         self._ledger = ledger.Ledger(database, self._stopping)
-        self._flusher = logs.LogFlusher(
-            lambda execution_id, chunks: database.write(executions.AppendLogs(execution_id, chunks))
-        )
+        self._flusher = logs.LogFlusher(self._ledger.append_logs)
         self._consumer = consumer.Consumer(board)
         limits, policy = settings.limits_of(conf), settings.policy_of(conf)
         self._runner = runner.Runner(
@@ -98,12 +96,12 @@ class Conductor(board_base.Listener):
             trusts=self._trusts,
         )
         self._slots = settings.slots_of(conf)
+        times = settings.times_of(conf)
         self._executor = concurrent.futures.ThreadPoolExecutor(self._slots.capacity, "run")
         self._work = dispatcher.FunctionWork(
             board, self._runner, self._executor, self._give, self._after
         )
         self._functions = dispatcher.Lane(self._slots, self._work.take)
-        times = settings.times_of(conf)
         self._compositions = assembly.Compositions(
             assembly.Around(
                 conf=conf,
@@ -239,7 +237,7 @@ class Conductor(board_base.Listener):
             return self._executor.submit(self._accepted, execution)
         except RuntimeError as exc:
             self._give(execution.project_id)
-            raise handover.Full("this conductor is stopping", retry_after=1.0) from exc
+            raise handover.Leaving("this conductor is stopping", retry_after=1.0) from exc
 
     def run(self, execution: models.Execution, wait: float) -> models.Execution | None:
         """See :class:`funcflow.handover.Handover`.
@@ -287,7 +285,9 @@ class Conductor(board_base.Listener):
         self._callbacks.wake()
 
     def _take(self, execution: models.Execution) -> None:
-        if self._draining or not self._slots.take(execution.project_id):
+        if self._draining:
+            raise handover.Leaving("this conductor is stopping", retry_after=1.0)
+        if not self._slots.take(execution.project_id):
             raise handover.Full("this conductor is full", retry_after=1.0)
 
     def _accepted(self, execution: models.Execution) -> models.Execution | None:

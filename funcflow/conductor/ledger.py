@@ -40,6 +40,10 @@ class Ledger:
             raise inv.Fenced(execution.id)
         return settled
 
+    def append_logs(self, execution_id: str, chunks: tuple[models.LogChunk, ...]) -> None:
+        """Output of a run that goes on."""
+        self._database.write(executions.AppendLogs(execution_id, chunks))
+
     def write(
         self,
         settled: models.Execution,

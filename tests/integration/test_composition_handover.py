@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,9 +99,38 @@ def test_a_full_conductor_passes_it_on(stage: conducting.Stage, peers: Peers) ->
 def test_without_a_conductor_nothing_is_kept(stage: conducting.Stage, peers: Peers) -> None:
     made = stage.new(composition(stage))
     with pytest.raises(errors.Unavailable):
-        peers.start_composition(made, 5)
+        peers.start_composition(made, 1)
     assert not stage.known(made.id)
     peers.nudge(made.id)
+
+
+def test_a_conductor_that_is_on_its_way_is_waited_for(
+    stage: conducting.Stage, peers: Peers
+) -> None:
+    """As between the last one that left and the next one that comes."""
+    made = stage.new(composition(stage), {"x": 1})
+    with concurrent.futures.ThreadPoolExecutor(1) as threads:
+        call = threads.submit(peers.start_composition, made, 60)
+        stage.conductor(door=SECRET)
+        row = call.result(60)
+    assert row is not None
+    assert row.state is State.SUCCEEDED
+
+
+def test_one_that_is_stopping_passes_it_on(stage: conducting.Stage, peers: Peers) -> None:
+    leaving = stage.conductor(door=SECRET)
+    seen(stage, 1)
+    busy = stage.new(composition(stage), {"seconds": 3})
+    assert peers.start_composition(busy, 0.1) is None
+    stage.in_state(busy.id, State.RUNNING)
+    with concurrent.futures.ThreadPoolExecutor(2) as threads:
+        stop = threads.submit(leaving.stop)
+        call = threads.submit(peers.start_composition, stage.new(composition(stage)), 60)
+        stage.conductor(door=SECRET)
+        row = call.result(60)
+        stop.result(60)
+    assert row is not None
+    assert row.state is State.SUCCEEDED
 
 
 def test_a_nudge_reaches_who_holds_it(stage: conducting.Stage, peers: Peers) -> None:

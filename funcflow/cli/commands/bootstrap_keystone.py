@@ -6,7 +6,7 @@ import argparse
 import secrets
 from typing import Any
 
-from funcflow.cli import base, cloud, faults
+from funcflow.cli import base, cloud, faults, transport
 
 INTERFACES = ("public", "internal", "admin")
 #: What the rules of the policy name, and what the service's user needs.
@@ -42,7 +42,7 @@ class BootstrapKeystone(base.Command):
         keystone = _Keystone(cloud.service(self.app.options, "identity", version="3"))
         internal = args.internal_url or args.public_url
         urls = (args.public_url, internal, args.admin_url or internal)
-        service = keystone.ensure("services", name="funcflow", type=cloud.SERVICE_TYPE)
+        service = keystone.ensure("services", name="funcflow", type=transport.SERVICE_TYPE)
         for interface, url in zip(INTERFACES, urls, strict=True):
             keystone.endpoint(service, interface, args.region, url)
         roles = {name: keystone.ensure("roles", name=name) for name in ROLES}

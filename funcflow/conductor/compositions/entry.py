@@ -102,7 +102,9 @@ class Entry:
     # -- parts ----------------------------------------------------------------------------
 
     def _take_slot(self, execution: models.CompositionExecution) -> None:
-        if self._keeper.draining or not self._parts.slots.take(execution.project_id):
+        if self._keeper.draining:
+            raise handover.Leaving("this conductor is stopping", retry_after=1.0)
+        if not self._parts.slots.take(execution.project_id):
             raise handover.Full("this conductor is full", retry_after=1.0)
 
     def _begin(self, execution: models.CompositionExecution, waiter: Waiter) -> None:

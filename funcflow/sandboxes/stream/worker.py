@@ -61,7 +61,7 @@ class StreamWorker(abc.ABC):
         log = RunLog(self._load_log.append, _LOAD_LOG)
         run = Run(_LOAD, time.monotonic() + timeout + self.grace, log)
         if not self._enter():
-            raise SandboxError(f"worker {self.id} is gone", code=NOT_STARTED)
+            raise SandboxError(f"worker {self.id} was gone before it started", code=NOT_STARTED)
         try:
             self._channel.call(run, {"op": "load", **message})
             self._load_error = self._load_outcome(run, timeout)

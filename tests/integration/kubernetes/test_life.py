@@ -15,6 +15,7 @@ import pytest
 
 from funcflow.sandboxes.base import SandboxError, WorkerSpec
 from funcflow.sandboxes.kubernetes import driver as driver_module
+from funcflow.sandboxes.kubernetes import keeper
 from funcflow.sandboxes.kubernetes.driver import KubernetesSandbox
 from funcflow.sandboxes.kubernetes.worker import PodWorker
 from tests import clusters, sandboxing
@@ -140,7 +141,7 @@ def test_a_name_in_use_is_not_taken_from_who_lives(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     process, pod = victim(installation, tmp_path, folder, identity="conductor-2")
-    monkeypatch.setattr(driver_module, "FIRST_LOOK", 2.0)
+    monkeypatch.setattr(keeper, "FIRST_LOOK", 2.0)
     other = make(identity="conductor-2", lease=60.0)
     with pytest.raises(SandboxError) as caught:
         other.start(spec(folder))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tools import check
@@ -62,3 +64,56 @@ def test_an_empty_selection_passes_only_when_asked_for(monkeypatch: pytest.Monke
     monkeypatch.setattr(check, "TESTS", {"unit": ("tests/unit/tools",)})
     monkeypatch.setattr(check, "BESIDE", {})
     assert check.main(["tests", "--", "-k", "no_such_test_anywhere"]) == 0
+
+
+SOMETIMES = """
+from pathlib import Path
+
+def test_good():
+    pass
+
+def test_the_second_time():
+    been = Path(__file__).with_name("been")
+    known = been.exists()
+    been.touch()
+    assert known
+"""
+
+
+def test_what_fails_beside_others_runs_again_alone(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    tests = tmp_path / "test_sometimes.py"
+    tests.write_text(SOMETIMES)
+    monkeypatch.setattr(check, "TESTS", {})
+    monkeypatch.setattr(check, "BESIDE", {"api": (str(tests),)})
+    assert check.main(["tests"]) == 0
+    end = capfd.readouterr().out.partition("===== summary")[2]
+    assert "passed  api tests" in end
+    assert "second time" in end
+    assert "test_the_second_time" in end
+    assert "test_good" not in end
+
+
+def test_what_fails_twice_has_failed(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    tests = tmp_path / "test_never.py"
+    tests.write_text("def test_never():\n    assert False\n")
+    monkeypatch.setattr(check, "TESTS", {"api": (str(tests),)})
+    monkeypatch.setattr(check, "BESIDE", {})
+    assert check.main(["tests"]) == 1
+    shown = capfd.readouterr().out
+    assert shown.count("assert False") >= 2
+    assert "FAILED  api tests" in shown
+
+
+def test_pure_tests_get_no_second_time(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    tests = tmp_path / "test_sometimes.py"
+    tests.write_text(SOMETIMES)
+    monkeypatch.setattr(check, "TESTS", {"unit": (str(tests),)})
+    monkeypatch.setattr(check, "BESIDE", {})
+    assert check.main(["tests"]) == 1
+    assert "FAILED  unit tests" in capfd.readouterr().out
