@@ -32,7 +32,7 @@ class PodWorker(StreamWorker):
 
     # The agent ends a run in time and says so: who says nothing for this long is lost. On a
     # busy node it has to share the processor with the very function that it ends.
-    grace = 10.0
+    grace = 7.0
 
     def __init__(
         self,
