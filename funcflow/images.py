@@ -1,4 +1,4 @@
-"""Functions that are images: what may be said of one.
+"""Functions that are images: what may be said of one, and what is known of it.
 
 Used by :mod:`.origins`; the sandboxes run them.
 """
@@ -12,8 +12,10 @@ from typing import Any
 
 from funcflow import errors
 
-#: Of ``code``, as far as it is kept.
-FIELDS = ("source", "image", "command")
+#: Of ``code``, what is wished.
+WISHED = ("source", "image", "command")
+#: And what the image's registry said: its digest and what it runs, or why that is not known.
+FIELDS = (*WISHED, "digest", "entrypoint", "unresolved")
 
 #: A name as registries have it: host and path, tag, digest.
 _IMAGE = re.compile(
@@ -46,7 +48,7 @@ def check(code: Mapping[str, Any], allowed: Sequence[str]) -> None:
             code="image_refused",
             hint=f"Images that may be used: {', '.join(allowed)}",
         )
-    if not _is_command(code.get("command")):
+    if code.get("command") is not None and not is_command(code["command"]):
         raise errors.BadRequest(
             "code.command is not a program and its arguments",
             code="bad_image",
@@ -54,10 +56,24 @@ def check(code: Mapping[str, Any], allowed: Sequence[str]) -> None:
         )
 
 
-def _is_command(command: Any) -> bool:
-    """None is: that of the image."""
-    if command is None:
-        return True
+def name(code: Mapping[str, Any]) -> str:
+    """What nodes fetch: the very image that was there when the function was made, where that is
+    known."""
+    image, digest = str(code.get("image", "")), code.get("digest")
+    if not digest:
+        return image
+    plain = image.partition("@")[0]
+    start, slash, last = plain.rpartition("/")
+    return f"{start}{slash}{last.partition(':')[0]}@{digest}"
+
+
+def command(code: Mapping[str, Any]) -> tuple[str, ...]:
+    """What runs in it; empty: nobody knows."""
+    return tuple(code.get("command") or code.get("entrypoint") or ())
+
+
+def is_command(command: object) -> bool:
+    """Whether it is a program and its arguments, within bounds."""
     return (
         isinstance(command, list)
         and 0 < len(command) <= _MOST_WORDS

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,14 @@ from oslo_config import cfg
 
 from funcflow import errors, images, models
 from funcflow.options import swift as swift_options
+from funcflow.registries.client import Unknown
+from funcflow.registries.lookup import Registries
 
 if TYPE_CHECKING:
     from funcflow.deploy import Wish
     from funcflow.swift.objects import Objects
 
+LOG = logging.getLogger(__name__)
 _SOURCES = ("package", "source", "swift", "image")
 
 
@@ -27,11 +31,13 @@ class Origins:
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         """
-        :raises errors.ConfigError: ``[swift]`` is wrong
+        :raises errors.ConfigError: ``[swift]`` or ``[registries]`` is wrong
         """
         self._images: list[str] = conf.api.image_functions
         self._limit: int = conf.api.max_package
         self._objects = _objects(conf)
+        looks = self._images and conf.registries.lookup
+        self._registries = Registries(conf) if looks else None
 
     def check(self, wish: Wish) -> None:
         """What is wished is of code that can be had.
@@ -57,11 +63,16 @@ class Origins:
     def brought(
         self, asker: models.RequestContext, wish: Wish, old: Mapping[str, Any]
     ) -> Iterator[Wish]:
-        """The wish, with the package that it names in Swift, which is closed afterwards.
+        """The wish, with the package that it names in Swift, which is closed afterwards, or with
+        what its image's registry says.
 
         :param old: the function's code until now; a wish that names no object means the same one
-        :raises errors.FuncflowError: see :meth:`funcflow.swift.objects.Objects.fetch`
+        :raises errors.FuncflowError: see :meth:`funcflow.swift.objects.Objects.fetch` and
+            :meth:`funcflow.registries.lookup.Registries.find`
         """
+        if isinstance(wish.code, Mapping) and wish.code.get("source") == "image":
+            yield dataclasses.replace(wish, code=self._looked_up(wish.code))
+            return
         if not isinstance(wish.code, Mapping) or wish.code.get("source") != "swift":
             yield wish
             return
@@ -81,6 +92,20 @@ class Origins:
         file, found = self._objects.fetch(asker, wanted, self._limit)
         with file:
             yield dataclasses.replace(wish, package=file, code={**wish.code, "swift": found})
+
+    def _looked_up(self, code: Mapping[str, Any]) -> dict[str, Any]:
+        """What was wished of an image, and what is known of it."""
+        wished = {name: code[name] for name in images.WISHED if code.get(name)}
+        if self._registries is None:
+            return wished
+        try:
+            found = self._registries.find(wished["image"])
+        except Unknown as exc:
+            LOG.info("what the image %s runs is not known: %s", wished["image"], exc)
+            return {**wished, "unresolved": str(exc)}
+        if not found.entrypoint and "command" not in wished:
+            raise images.bad("the image has neither ENTRYPOINT nor CMD, and code no command")
+        return {**wished, "digest": found.digest, "entrypoint": list(found.entrypoint)}
 
     def _check_image(self, wish: Wish, code: Mapping[str, Any]) -> None:
         """Only images that the operator lets run, and nothing beside them."""

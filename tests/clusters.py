@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -44,6 +45,8 @@ class Installation:
             # A small node: functions ask for more CPU than it has.
             "overcommit": 200.0,
             "pool_max": 3,
+            # The machine may be busy with other tests.
+            "start_timeout": 300.0,
         }
         ours: dict[str, dict[str, Any]] = {
             "default": {"data_dir": str(data_dir), "secret": self.name},
@@ -62,6 +65,17 @@ class Installation:
     def remove(self) -> None:
         selector = f"{_INSTALLATION}={self.name}"
         self.cluster.kubectl("delete", "namespace", "-l", selector, "--wait=false")
+
+
+def own_address(cluster: Cluster) -> str:
+    """This host's, as nodes and pods see it."""
+    node = json.loads(cluster.kubectl("get", "nodes", "-o", "json"))["items"][0]
+    (address,) = (
+        each["address"] for each in node["status"]["addresses"] if each["type"] == "InternalIP"
+    )
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((address, 9))  # Sends nothing.
+        return str(probe.getsockname()[0])
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from tools.services import barbican as secret_store
 from tools.services import identities, kubernetes, postgres, process
 from tools.services import keystone as identity
 from tools.services import rabbitmq as amqp
+from tools.services import registry as images
 from tools.services import swift as object_store
 from tools.services import zaqar as messaging
 from tools.services import zookeeper as zk
@@ -232,6 +233,17 @@ def kubernetes_cluster(request: pytest.FixtureRequest) -> Iterator[kubernetes.Cl
         with capture.global_and_fixture_disabled():
             stack.enter_context(cluster.shared())
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def image_registry(service_folder: Path) -> Iterator[images.Server]:
+    """A registry of images that is open to everybody, without TLS: use a repository of your own."""
+    server = images.Server(service_folder / "registry")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
 
 
 @pytest.fixture(scope="session")

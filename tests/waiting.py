@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(predicate: Callable[[], T], timeout: float = 10.0, what: str = "the condition") -> T:
+def until(predicate: Callable[[], T], timeout: float = 60.0, what: str = "the condition") -> T:
     """The first true value of ``predicate``; fails the test when none comes in time."""
     deadline = time.monotonic() + timeout
     while True:

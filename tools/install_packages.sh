@@ -23,6 +23,7 @@ if [ "${1:-test}" = test ]; then
     need postgresql has_file '/usr/lib/postgresql/*/bin/postgres'
     need redis-server has_file /usr/bin/redis-server
     need rabbitmq-server has_file /usr/lib/rabbitmq/bin/rabbitmq-server
+    need docker-registry has docker-registry
     need openssl has openssl
     need util-linux has setpriv
     need procps has ps

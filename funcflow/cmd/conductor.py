@@ -47,7 +47,13 @@ def _serve(files: list[str], stop: threading.Event) -> None:
     made = conductor.Conductor(conf, database, board, parts.sandbox(conf), store, known)
     door = endpoint.Endpoint(made, secret, conf.conductor.host, conf.conductor.port)
     registry = store_metrics.register(metrics.registry_of(made.metrics), store)
-    hide = metrics.serve(conf, registry)
+
+    def ready() -> bool:
+        """Whether others see us on the board, and we take what they hand over."""
+        seen = board.connected and made.name in {member.name for member in board.members()}
+        return seen and not stop.is_set()
+
+    hide = metrics.serve(conf, registry, ready=ready)
     fanout = parts.Fanout()
     fanout.listeners.append(made)
     fanout.forgetful.append(database)

@@ -6,6 +6,7 @@ import collections
 import dataclasses
 import threading
 
+from funcflow import images
 from funcflow.db import functions, revisions, runtimes, scaling
 from funcflow.db.engine import Database
 from funcflow.quotas import base as quotas
@@ -106,7 +107,7 @@ class Catalog:
             language=runtime.language if runtime else "image",
             # Whether users' own images are trusted is for the sandbox to say.
             trusted=runtime.trusted if runtime else True,
-            image=runtime.image if runtime else str(revision.code.get("image", "")),
+            image=runtime.image if runtime else images.name(revision.code),
             max_workers=rules.max_workers,
         )
 

@@ -1,4 +1,4 @@
-"""What a conductor shows to Prometheus: its runs, its workers, its fences.
+"""What a conductor shows to Prometheus: its runs, its workers, its fences; and whether it is ready.
 
 Embedded, it stands beside the API's metrics; a conductor of its own serves it on
 ``[conductor] metrics_port``. Put in place by :mod:`funcflow.cmd`.
@@ -6,7 +6,8 @@ Embedded, it stands beside the API's metrics; a conductor of its own serves it o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
 import prometheus_client
 from oslo_config import cfg
@@ -96,10 +97,14 @@ def registry_of(read: Callable[[], Mapping[str, float]]) -> prometheus_client.Co
 
 
 def serve(
-    conf: cfg.ConfigOpts, registry: prometheus_client.CollectorRegistry, group: str = "conductor"
+    conf: cfg.ConfigOpts,
+    registry: prometheus_client.CollectorRegistry,
+    group: str = "conductor",
+    ready: Callable[[], bool] | None = None,
 ) -> Callable[[], None]:
     """Answer ``/metrics`` on the group's configured port, if there is one; how to end that.
 
+    :param ready: what ``/readyz`` there tells, by 200 and 503
     :raises errors.ConfigError: the port is taken
     """
     host, port = conf.conductor.host, conf[group].metrics_port
@@ -113,9 +118,28 @@ def serve(
             hint=f"Choose another [{group}] metrics_port.",
         ) from exc
 
+    if ready is not None:
+        server.set_app(_with_readiness(server.get_app(), ready))
+
     def stop() -> None:
         server.shutdown()
         server.server_close()
         thread.join()
 
     return stop
+
+
+def _with_readiness(
+    others: Any, ready: Callable[[], bool]
+) -> Callable[[Any, Any], Iterable[bytes]]:
+    """A WSGI application."""
+
+    def answer(environ: Any, start: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] != "/readyz":
+            told: Iterable[bytes] = others(environ, start)
+            return told
+        status, text = ("200 OK", b"yes\n") if ready() else ("503 Service Unavailable", b"no\n")
+        start(status, [("Content-Type", "text/plain"), ("Content-Length", str(len(text)))])
+        return [text]
+
+    return answer

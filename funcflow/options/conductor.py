@@ -12,8 +12,8 @@ CONDUCTOR = [
     cfg.PortOpt(
         "metrics_port",
         default=0,
-        help="Port of a conductor's own /metrics, on the same address; 0: none. Embedded: they "
-        "are among the API's.",
+        help="Port of a conductor's own /metrics and /readyz, on the same address; 0: none. "
+        "Embedded: they are among the API's.",
     ),
     cfg.IntOpt(
         "capacity",

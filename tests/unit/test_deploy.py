@@ -160,7 +160,7 @@ IMAGE = {"source": "image", "image": "registry.example.org:5000/team/ocr:3"}
 
 
 def of_images(database: Database, *patterns: str) -> deploy.Deployer:
-    conf = config.load(api={"image_functions": list(patterns)})
+    conf = config.load(api={"image_functions": list(patterns)}, registries={"lookup": False})
     return deploy.Deployer(conf, database, MemoryStore(conf))
 
 

@@ -22,6 +22,17 @@ CODE = {
         "source": common.STRING,
         "md5sum": common.MAYBE_STRING,
         "image": common.STRING,
+        "command": {"type": "array", "items": common.STRING},
+        "digest": {"type": "string", "description": "of the image that the tag stood for"},
+        "entrypoint": {
+            "type": "array",
+            "items": common.STRING,
+            "description": "ENTRYPOINT and CMD of the image",
+        },
+        "unresolved": {
+            "type": "string",
+            "description": "why the image's registry told neither of them",
+        },
         "swift": {
             "type": "object",
             "description": "The object that the package was read from.",

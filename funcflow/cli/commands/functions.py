@@ -90,7 +90,8 @@ class Create(base.ShowOne):
                 "or choose another name.",
             )
         if args.image is not None:
-            return self.client.functions.create({"name": args.name, **_of_image(args)})
+            fields = {"name": args.name, **_of_image(args)}
+            return _looked_up(self, self.client.functions.create(fields))
         if args.container is not None:
             fields = {"name": args.name, **_of_object(args), **_given(args)}
             if args.runtime is None:
@@ -140,7 +141,7 @@ class Update(base.ShowOne):
             fields |= _of_image(args)
             if "environment" in fields:  # PUT replaces all of it
                 fields["environment"] = now["environment"] | fields["environment"]
-            return self.client.functions.replace(now["id"], fields)
+            return _looked_up(self, self.client.functions.replace(now["id"], fields))
         if args.container is not None or args.refresh:
             now = self.client.functions.get(args.ref)
             if "environment" in fields:  # PUT replaces all of it
@@ -318,6 +319,15 @@ def _of_image(args: argparse.Namespace) -> dict[str, Any]:
     if args.command is not None:
         code["command"] = shlex.split(args.command)
     return {**_given(args), "code": code}
+
+
+def _looked_up(command: base.Command, made: Resource) -> Resource:
+    """The function; says so when nobody knows what its image runs."""
+    code = made["code"]
+    if code.get("unresolved") and not code.get("command"):
+        command.note(f"what the image runs is not known: {code['unresolved']}")
+        command.note("Its output will be in no execution's log; --command can say what runs.")
+    return made
 
 
 @contextlib.contextmanager

@@ -48,7 +48,9 @@ class ApiError(Exception):
     @property
     def unreachable(self) -> bool:
         """Trying again later may help, whatever was asked."""
-        return self.status == 0 or self.status == 429 or self.status >= 500
+        # Of a quota that was made a moment ago nobody has counted what is used.
+        uncounted = self.status == 403 and "status unknown for quota" in self.message
+        return self.status == 0 or self.status == 429 or self.status >= 500 or uncounted
 
     @property
     def quota(self) -> bool:

@@ -14,12 +14,11 @@ from oslo_config import cfg
 
 from funcflow import conf as configuration
 from funcflow.sandboxes.base import Key, Protection, SandboxError, WorkerSpec
+from funcflow.sandboxes.kubernetes import keeper, manifests, names, settings
 from funcflow.sandboxes.kubernetes import link as links
-from funcflow.sandboxes.kubernetes import manifests, names, settings
 from funcflow.sandboxes.kubernetes.api import Api, ApiError
 from funcflow.sandboxes.kubernetes.enforcement import Enforcement
 from funcflow.sandboxes.kubernetes.index import Index
-from funcflow.sandboxes.kubernetes.keeper import Keeper
 from funcflow.sandboxes.kubernetes.keys import Keys
 from funcflow.sandboxes.kubernetes.lease import Lease, Leases
 from funcflow.sandboxes.kubernetes.manifests import Kind
@@ -35,8 +34,6 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds a function may take to be imported, and a package to be taken in.
 LOAD_TIMEOUT = PUSH_TIMEOUT = 30.0
-#: Seconds a start waits for a first look at the cluster.
-FIRST_LOOK = 10.0
 #: How many lease times others wait before they delete a dead conductor's pods.
 ORPHANED = 4
 #: Warm pods that are tried for one worker.
@@ -58,7 +55,7 @@ class KubernetesSandbox:
         self._api = Api(conf)
         self._index = Index()
         self._lease = Lease(self._api, own.namespace, own.installation, own.identity, own.lease)
-        self._leases = Leases(own.lease * ORPHANED)
+        self._leases = Leases(own.lease * ORPHANED, lambda: self._lease.owner)
         self._enforcement = Enforcement(self._api, own.namespace)
         self._walls = Walls(self._api, conf, self._enforcement.protection)
         self._reaper = Reaper(self._api)
@@ -91,7 +88,7 @@ class KubernetesSandbox:
         self._lease_watch = Watch(
             self._api, leases, selector, self._leases.replace, self._leases.event
         )
-        self._keeper = Keeper(
+        self._keeper = keeper.Keeper(
             [
                 (0.0, self._keep_lease),
                 (0.5, self._warm.tick),
@@ -235,8 +232,8 @@ class KubernetesSandbox:
     def _refuse_if_away(self) -> None:
         """:raises SandboxError: ``unavailable``: what we know of the cluster is not enough"""
         self._open()
-        if not self._known.wait(FIRST_LOOK):
-            why = self._keeper.trouble or self._pod_watch.trouble or "not yet looked at"
+        why = keeper.looked(self._known, lambda: self._keeper.trouble or self._pod_watch.trouble)
+        if why is not None:
             raise SandboxError(
                 f"the Kubernetes cluster is away: {why}", code="unavailable", retry_after=2.0
             )
@@ -334,7 +331,7 @@ class KubernetesSandbox:
 
     def _look_for_left(self) -> None:
         """Which pods of our name are there already."""
-        if not self._pod_watch.synced(FIRST_LOOK):
+        if not self._pod_watch.synced(keeper.FIRST_LOOK):
             raise ApiError(0, "Unreachable", "the pods could not be listed")
         with self._lock:
             owned = self._index.owned(self._lease.owner)

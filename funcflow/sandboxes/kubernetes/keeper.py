@@ -13,6 +13,24 @@ LOG = logging.getLogger(__name__)
 
 #: Seconds between turns.
 TURN = 0.5
+#: Seconds a start waits for a first look at the cluster: when that fails, and when it is slow.
+FIRST_LOOK, SLOW_LOOK = 10.0, 60.0
+
+
+def looked(known: threading.Event, trouble: Callable[[], str | None]) -> str | None:
+    """Wait until the cluster is ``known``; else why it is not.
+
+    Where nothing is wrong a busy cluster is given time.
+    """
+    deadline = time.monotonic() + SLOW_LOOK
+    patience = FIRST_LOOK
+    while not known.wait(patience):
+        patience = min(1.0, deadline - time.monotonic())
+        if why := trouble():
+            return why
+        if patience <= 0:
+            return f"not looked at within {SLOW_LOOK:g} s"
+    return None
 
 
 class Keeper:

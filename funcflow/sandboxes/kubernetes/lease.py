@@ -152,11 +152,18 @@ class Lease:
 
 
 class Leases:
-    """Everybody's, as a watch tells of them."""
+    """Everybody's, as a watch tells of them.
 
-    def __init__(self, patience: float) -> None:
-        """:param patience: seconds without a change after which a holder is dead"""
+    Who hears nothing judges nobody: while the API server is away nobody can renew. Our own
+    lease shows whether renewals come through.
+    """
+
+    def __init__(self, patience: float, own: Callable[[], str]) -> None:
+        """:param patience: seconds without a change after which a holder is dead
+        :param own: the name of our own lease
+        """
         self._patience = patience
+        self._own = own
         self._lock = threading.Lock()
         #: What it said last, and since when, by owner.
         self._seen: dict[str, tuple[str, float]] = {}
@@ -182,6 +189,8 @@ class Leases:
         """Whether nobody of that name has lived for as long as we are patient."""
         now = time.monotonic()
         with self._lock:
+            if self._deaf(now):
+                return False
             if owner in self._seen:
                 self._missing.pop(owner, None)
                 return now - self._seen[owner][1] > self._patience
@@ -190,9 +199,19 @@ class Leases:
     def _note(self, item: Manifest) -> None:
         spec = item["spec"]
         says = f"{spec.get('holderIdentity')} {spec.get('renewTime')}"
-        owner = _owner(item)
-        if self._seen.get(owner, ("", 0.0))[0] != says:
-            self._seen[owner] = (says, time.monotonic())
+        owner, now = _owner(item), time.monotonic()
+        if self._seen.get(owner, ("", 0.0))[0] == says:
+            return
+        if owner == self._own() and self._deaf(now):
+            # Everybody was cut off, or we were: the others have as long again.
+            self._seen = {each: (told, now) for each, (told, _) in self._seen.items()}
+            self._missing.clear()
+        self._seen[owner] = (says, now)
+
+    def _deaf(self, now: float) -> bool:
+        """Whether we have not heard of ourselves for too long."""
+        own = self._seen.get(self._own())
+        return own is None or now - own[1] > self._patience / 2
 
 
 def _owner(item: Manifest) -> str:

@@ -30,7 +30,7 @@ _GREETING = 65_536
 #: Bytes of a packed package that are kept in memory.
 _SPOOLED = 8 << 20
 #: Seconds to connect, and to be let in.
-CONNECT, GREET = 3.0, 5.0
+CONNECT, GREET = 3.0, 15.0
 #: The question what the pod can reach, and the seconds an agent may take to find out.
 REACH, _REACHED = "reach", 8.0
 #: Why a channel ended whose agent said how the process ended.

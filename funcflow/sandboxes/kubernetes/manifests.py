@@ -248,7 +248,7 @@ def _containers(kind: Kind, style: Style) -> list[Manifest]:
 
 def _beside(agent: Manifest, function: Manifest, kind: Kind) -> list[Manifest]:
     """The agent sees the processes of the function's container, and reads what it prints."""
-    environment = [{"name": name, "value": value} for name, value in kind.environment]
+    environment = [{"name": name, "value": _literal(value)} for name, value in kind.environment]
     function |= {
         "env": environment + ADDRESSES,
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
@@ -262,9 +262,15 @@ def _beside(agent: Manifest, function: Manifest, kind: Kind) -> list[Manifest]:
         provide = {"exec": {"command": ["/bin/busybox", "sh", "-c", _PROVIDE]}}
         agent["lifecycle"] = {"postStart": provide}
         function["volumeMounts"].append(shared | {"readOnly": True})
-        function["command"] = [f"{SHARED}/busybox", "sh", "-c", _LAUNCH, "sh", *kind.command]
+        words = map(_literal, kind.command)
+        function["command"] = [f"{SHARED}/busybox", "sh", "-c", _LAUNCH, "sh", *words]
     # In this order: the second one starts when the first one's shell and pipes are there.
     return [agent, function]
+
+
+def _literal(text: str) -> str:
+    """Kubernetes puts variables in place of ``$(NAME)`` in commands and environments."""
+    return text.replace("$", "$$")
 
 
 def _container(
@@ -312,7 +318,8 @@ def _agent(style: Style) -> Manifest:
         "readinessProbe": {
             "tcpSocket": {"port": PORT},
             "periodSeconds": 1,
-            "timeoutSeconds": 1,
+            # A busy node takes its time to look, and what is not ready is not taken over.
+            "timeoutSeconds": 5,
             "failureThreshold": 3,
         },
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from funcflow import errors
+from funcflow import errors, images
 from funcflow.sandboxes.base import WorkerSpec
 from funcflow.sandboxes.kubernetes import names
 from funcflow.sandboxes.kubernetes.manifests import Claim, Kind, Style
@@ -68,7 +68,7 @@ def kind(conf: cfg.ConfigOpts, spec: WorkerSpec) -> Kind:
     if is_image(spec):
         image, agent = spec.image, own.agent_image
         environment = tuple(sorted(spec.revision.environment.items()))
-        command = tuple(spec.revision.code.get("command") or ())
+        command = images.command(spec.revision.code)
     return Kind(
         namespace=names.namespace(own.namespace, project_of(conf, spec)),
         image=image,

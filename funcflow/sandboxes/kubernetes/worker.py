@@ -30,8 +30,9 @@ _CANCEL = 3.0
 class PodWorker(StreamWorker):
     """See :class:`funcflow.sandboxes.base.Worker`. Thread-safe."""
 
-    # The agent ends a run in time and says so: who says nothing for this long is lost.
-    grace = 3.0
+    # The agent ends a run in time and says so: who says nothing for this long is lost. On a
+    # busy node it has to share the processor with the very function that it ends.
+    grace = 7.0
 
     def __init__(
         self,

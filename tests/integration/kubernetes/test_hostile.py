@@ -31,7 +31,7 @@ class Attack:
     says: str = ""
     input: Any = None
     limits: tuple[tuple[str, Any], ...] = ()
-    timeout: float = 20.0
+    timeout: float = 90.0
     log_limit: int = 262_144
     #: It leaves its worker as it was: all of these share one.
     tame: bool = False
@@ -83,7 +83,7 @@ ATTACKS = [
     Attack("ignore_signals", "Timeout", timeout=0.5),
     Attack("hang_with_children", "Timeout", timeout=0.5),
     Attack("memory_hog", "OutOfMemory", "48 MiB", limits=SMALL),
-    Attack("fork_bomb_forever", "", timeout=2.0),
+    Attack("fork_bomb_forever", "", timeout=60.0),
     Attack("endless_log", "Timeout", timeout=1.0, log_limit=5000),
     Attack("endless_raw_log", "Timeout", timeout=1.0, log_limit=5000),
     Attack("flood", "", timeout=1.0, log_limit=1000),

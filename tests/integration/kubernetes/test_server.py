@@ -25,13 +25,18 @@ REPOSITORY = Path(__file__).parents[3]
 CODE = """
 import os, time
 
-def main(seconds=0, eat=0):
+marked = False
+
+def main(seconds=0, eat=0, mark=False):
+    # Sleeps in a worker that was marked by a call before, and in no other.
+    global marked
     print("begun", flush=True)
     kept = [bytearray(1 << 20) for _ in range(eat)]
     end = time.process_time() + 0.05
     while time.process_time() < end:
         pass
-    time.sleep(seconds)
+    time.sleep(seconds if marked else 0)
+    marked = marked or mark
     return os.uname().nodename
 """
 Make = Callable[..., Api]
@@ -42,9 +47,10 @@ def make(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -
     """Makes servers, which end with the module."""
     servers: list[up.Server] = []
 
-    def one(**kubernetes: Any) -> Api:
+    def one(patience: float = 300.0, **kubernetes: Any) -> Api:
+        """:param patience: seconds that a call waits for room in the cluster"""
         data = tmp_path_factory.mktemp("data")
-        own = {"backoff": 0.01, "cluster_patience": 1.0}
+        own = {"backoff": 0.01, "cluster_patience": patience}
         conf = installation.configuration(
             data, kubernetes=kubernetes, api={"port": 0}, conductor=own
         )
@@ -72,7 +78,7 @@ def ended(api: Api, path: str) -> dict[str, Any]:
     """The execution, once it is settled or dead."""
     until(
         lambda: api("GET", path).json["state"] not in ("queued", "running"),
-        timeout=90,
+        timeout=300,
         what="its end",
     )
     found: dict[str, Any] = api("GET", path).json
@@ -81,7 +87,7 @@ def ended(api: Api, path: str) -> dict[str, Any]:
 
 def running(api: Api, path: str) -> None:
     """Wait until the function has said something."""
-    until(lambda: "begun" in api("GET", f"{path}/log").text, timeout=60, what="its first line")
+    until(lambda: "begun" in api("GET", f"{path}/log").text, timeout=180, what="its first line")
 
 
 def pod_of(api: Api, function: str) -> str:
@@ -114,7 +120,7 @@ def test_scaling_up_and_down_and_away(api: Api) -> None:
         return len(api("GET", f"{path}/workers").json["workers"])
 
     assert api("POST", f"{path}/scale_up", {"count": 2}).status == 202
-    until(lambda: workers() == 2, timeout=60, what="two workers")
+    until(lambda: workers() == 2, timeout=180, what="two workers")
     runtime = api("GET", "/v1/runtimes?name=python3").json["runtimes"][0]["id"]
     capacity = api("GET", f"/v1/runtimes/{runtime}/pool").json["capacity"]
     assert capacity["total"] >= 2
@@ -127,8 +133,9 @@ def test_scaling_up_and_down_and_away(api: Api) -> None:
 def test_a_pod_deleted_under_a_call_costs_an_attempt_and_says_why(
     api: Api, installation: Installation
 ) -> None:
-    function = api.function(CODE, timeout=60)["id"]
-    path = submitted(api, function, seconds=4)
+    function = api.function(CODE, timeout=300)["id"]
+    assert ended(api, submitted(api, function, mark=True))["state"] == "succeeded"
+    path = submitted(api, function, seconds=290)
     running(api, path)
     namespace = pod_namespace(installation, pod := pod_of(api, function))
     installation.cluster.kubectl(
@@ -175,11 +182,11 @@ def test_who_waits_for_a_node_with_room_sees_it_and_does_not_wait_for_ever(
     monkeypatch.setattr(warm, "_NO_ROOM", 0.5)
     # Not where others have warm pods: those would do.
     elsewhere = f"{installation.name}-nowhere"
-    api = make(node_selector={"no": "where"}, pool_max=0, namespace=elsewhere)
+    api = make(1.0, node_selector={"no": "where"}, pool_max=0, namespace=elsewhere)
     path = submitted(api, api.function(CODE, timeout=20)["id"])
     until(
         lambda: api("GET", path).json["reason"] == "cluster_full",
-        timeout=60,
+        timeout=180,
         what="why it waits",
     )
     until(lambda: "didn't match" in api("GET", f"{path}/log").text, what="the scheduler's words")
@@ -204,22 +211,23 @@ def test_a_killed_server_finds_its_pods_and_its_work_again(
     config = tmp_path / "funcflow.conf"
     options = installation.options(
         tmp_path / "data", kubernetes={"identity": "single"}, api={"port": 0},
-        jobboard={"session_timeout": 2.0},
+        jobboard={"session_timeout": 5.0},
     )  # fmt: skip
     config.write_text("\n".join(_lines(options)))
     first = Process(config)
     api = Api(first.url)
     warm = api.function(CODE, name="warm", timeout=20)["id"]
-    busy = api.function(CODE, name="busy", timeout=60)["id"]
-    assert ended(api, submitted(api, warm))["state"] == "succeeded"
+    busy = api.function(CODE, name="busy", timeout=300)["id"]
+    for each in (warm, busy):
+        assert ended(api, submitted(api, each, mark=True))["state"] == "succeeded"
     pod = pod_of(api, warm)
-    path = submitted(api, busy, seconds=3)
+    path = submitted(api, busy, seconds=290)
     running(api, path)
     first.kill()
     second = Process(config)
     try:
         api = Api(second.url)
-        until(lambda: api("GET", f"/v1/functions/{warm}/workers").json["workers"], timeout=30)
+        until(lambda: api("GET", f"/v1/functions/{warm}/workers").json["workers"], timeout=180)
         assert pod_of(api, warm) == pod
         done = ended(api, path)
         assert (done["state"], done["attempts"]) == ("succeeded", 2)
@@ -249,9 +257,11 @@ class Process:
         log = config.with_name(f"{uuid.uuid4().hex}.log")
         with log.open("w") as file:
             self._process = subprocess.Popen(command, stderr=file, cwd=REPOSITORY)
-        found = until(
-            lambda: re.search(r"serves on (\S+)", log.read_text()), timeout=60, what="the server"
-        )
+        try:
+            found = until(lambda: re.search(r"serves on (\S+)", log.read_text()), timeout=180)
+        except AssertionError:
+            self.kill()
+            raise AssertionError(f"there is no server; it said:\n{log.read_text()}") from None
         assert found is not None
         self.url = found[1]
 

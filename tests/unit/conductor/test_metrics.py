@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -41,6 +42,23 @@ def test_a_conductor_of_its_own_serves_them(tmp_path: Path) -> None:
         stop()
 
     assert "funcflow_conductor_runs 3.0" in shown
+
+
+def test_it_tells_beside_them_whether_it_is_ready(tmp_path: Path) -> None:
+    port, ready = process.free_port(), [False, True]
+    conf = config.load(default={"data_dir": str(tmp_path)}, conductor={"metrics_port": port})
+    stop = metrics.serve(conf, metrics.registry_of(dict), ready=ready.pop)
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
+            assert answer.status == 200
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz")
+        with caught.value:
+            assert caught.value.code == 503
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
+            assert answer.status == 200
+    finally:
+        stop()
 
 
 def test_without_a_port_nothing_listens(tmp_path: Path) -> None:

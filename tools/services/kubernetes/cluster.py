@@ -92,7 +92,7 @@ class Cluster:
         if self._pid("holder") is None:
             return False
         with contextlib.suppress(subprocess.SubprocessError, ValueError, KeyError):
-            node = json.loads(self.kubectl("get", "node", "node1", "-o", "json", timeout=5))
+            node = json.loads(self.kubectl("get", "node", "node1", "-o", "json", timeout=30))
             return any(
                 each["type"] == "Ready" and each["status"] == "True"
                 for each in node["status"]["conditions"]
@@ -128,6 +128,14 @@ class Cluster:
             self.load(archive)
             mark.write_text(archive.name)
         return name
+
+    def pull_from(self, address: str) -> None:
+        """Let the node fetch images from a registry without TLS, ``host:port``."""
+        folder = self.home / "conf" / "certs.d" / address
+        folder.mkdir(parents=True, exist_ok=True)
+        place = f"http://{address}"
+        text = f'server = "{place}"\n[host."{place}"]\n  capabilities = ["pull", "resolve"]\n'
+        (folder / "hosts.toml").write_text(text)
 
     def inside(self, command: list[str]) -> list[str]:
         """The command as it runs in the node's network and mounts."""

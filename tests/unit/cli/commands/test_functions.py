@@ -41,6 +41,20 @@ def test_what_is_no_identity(
     assert double.seen == []
 
 
+@pytest.mark.parametrize("command", [[], ["--command", "app"]])
+def test_that_nobody_knows_what_an_image_runs_is_said(
+    double: Double, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    double.will({"functions": []})
+    code = {"source": "image", "image": "own:1", "unresolved": "own has no address"}
+    double.will(FUNCTION | {"code": code | ({"command": ["app"]} if command else {})})
+    words = ["function", "create", "hello", "--image", "own:1", *command, "-f", "value", "-c", "id"]
+    assert main.main([*words, "--endpoint", double.url]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.strip() == FUNCTION["id"]
+    assert ("own has no address" in shown.err) is (not command)
+
+
 def given(**values: Any) -> argparse.Namespace:
     empty = dict.fromkeys((*functions._FIELDS, "runtime", "image", "command"))
     return argparse.Namespace(**{**empty, **values})

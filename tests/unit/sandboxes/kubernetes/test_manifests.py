@@ -60,7 +60,7 @@ CONTAINER: dict[str, Any] = {
     "readinessProbe": {
         "tcpSocket": {"port": 7080},
         "periodSeconds": 1,
-        "timeoutSeconds": 1,
+        "timeoutSeconds": 5,
         "failureThreshold": 3,
     },
 }
@@ -181,6 +181,17 @@ def test_what_an_image_prints_goes_to_the_agent_where_its_command_is_known() -> 
     assert spec["volumes"][-1] == {
         "name": "funcflow", "emptyDir": {"medium": "", "sizeLimit": "4194304"}
     }  # fmt: skip
+
+
+def test_kubernetes_changes_no_word_that_is_given() -> None:
+    """It would put variables in place of ``$(NAME)``, and one dollar in place of two."""
+    words, value = ("sh", "-c", "echo $(PORT) $$ $HOME"), "pa$$word $(PORT)"
+    kind = dataclasses.replace(KIND, agent="a:1", command=words, environment=(("A", value),))
+    _, function = manifests.pod(kind, STYLE, CLAIM)["spec"]["containers"]
+    assert function["command"][-1] == "echo $$(PORT) $$$$ $$HOME"
+    assert function["env"][0] == {"name": "A", "value": "pa$$$$word $$(PORT)"}
+    # The words that are ours are not changed either.
+    assert not any("$$" in word or "$(" in word for word in function["command"][:-1])
 
 
 def test_what_an_operator_may_add() -> None:

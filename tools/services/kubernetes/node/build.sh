@@ -13,10 +13,14 @@ for name in $BUILT; do [ -x "$HOME_DIR/bin/$name" ] || missing=1; done
 
 mkdir -p "$HOME_DIR"/{bin,src,debs,tool}
 cd "$HOME_DIR"
-if [ ! -x tool/usr/lib/go-1.19/bin/go ]; then
+# Every step can be interrupted: what is half done is done again.
+if [ ! -e tool/.unpacked ]; then
   say "fetching the Go compiler"
-  (cd debs && private_apt download -qq golang-1.19-go golang-1.19-src)
-  for deb in debs/golang-1.19-*.deb; do dpkg -x "$deb" tool; done
+  for package in golang-1.19-go golang-1.19-src; do
+    ls debs/${package}_*.deb >/dev/null 2>&1 || (cd debs && private_apt download -qq $package)
+    dpkg -x debs/${package}_*.deb tool
+  done
+  touch tool/.unpacked
 fi
 export PATH=$HOME_DIR/tool/usr/lib/go-1.19/bin:$PATH GOTOOLCHAIN=local GOPROXY=off GOFLAGS= CGO_ENABLED=0
 export GOPATH=$HOME_DIR/src/gopath GOCACHE=$HOME_DIR/gocache GO111MODULE=off
@@ -57,7 +61,8 @@ done
 for name in hyper kubectl; do
   [ -x "$HOME_DIR/bin/$name" ] && continue
   say "building $name (hyper takes minutes)"
-  nice -n 5 go build -trimpath -tags "providerless dockerless" -ldflags "$flags" -o "$HOME_DIR/bin/$name" "k8s.io/kubernetes/cmd/$name"
+  nice -n 5 go build -trimpath -tags "providerless dockerless" -ldflags "$flags" -o "$HOME_DIR/bin/$name.new" "k8s.io/kubernetes/cmd/$name"
+  mv "$HOME_DIR/bin/$name.new" "$HOME_DIR/bin/$name"
 done
 for name in $DAEMONS; do ln -sf hyper "$HOME_DIR/bin/$name"; done
 say "built"

@@ -20,6 +20,9 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
   disable_apparmor = true
   # Without CAP_SYS_RESOURCE runc dies when it is asked to lower a score.
   restrict_oom_score_adj = true
+  # Registries of tests, which have no TLS: looked up at each pull.
+  [plugins."io.containerd.grpc.v1.cri".registry]
+    config_path = "$HOME_DIR/conf/certs.d"
   [plugins."io.containerd.grpc.v1.cri".cni]
     bin_dir = "$HOME_DIR/debian/usr/lib/cni"
     conf_dir = "$HOME_DIR/conf/cni"

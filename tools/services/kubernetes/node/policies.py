@@ -2,11 +2,14 @@
 
 Every pod that a policy selects gets a chain for what comes in and one for what goes out; traffic
 that no rule lets through is dropped. What the node itself sends to its pods (probes) is let
-through, as everywhere; what pods send to the node (the API server) is not.
+through, as everywhere; what pods send to the node (the API server) is not. A pod that was not heard
+of yet opens no connection: on a busy node it may run before its policies are known here.
 """
 
 from __future__ import annotations
 
+import ipaddress
+import os
 import subprocess
 import sys
 import time
@@ -48,7 +51,11 @@ def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 class Rules:
     """The table of one state of the cluster."""
 
-    def __init__(self, pods: Objects, namespaces: Objects, policies: Objects) -> None:
+    def __init__(
+        self, pods: Objects, namespaces: Objects, policies: Objects, network: str | None = None
+    ) -> None:
+        """:param network: the CIDR of all pods; None: those that are not known are let through"""
+        self._network = network
         self._pods = [pod for pod in pods.values() if _has_network(pod)]
         # Newer clusters set this label themselves.
         self._namespaces = {
@@ -69,12 +76,20 @@ class Rules:
                     body = "\n".join(f"    {line}" for line in [*lines, "counter drop"])
                     chains.append(f"  chain {name} {{\n{body}\n  }}")
                     jumps.append(f"    ip {own} {_address(pod)} jump {name}")
-        outgoing = [jump for jump in jumps if " saddr " in jump]
+        unknown = self._unknown()
+        outgoing = unknown + [jump for jump in jumps if " saddr " in jump]
         return (
             "table inet policies\ndelete table inet policies\ntable inet policies {\n"
-            + "\n".join([*chains, *_hook("forward", jumps), *_hook("input", outgoing)])
+            + "\n".join([*chains, *_hook("forward", unknown + jumps), *_hook("input", outgoing)])
             + "\n}\n"
         )
+
+    def _unknown(self) -> list[str]:
+        if self._network is None:
+            return []
+        gateway = str(next(ipaddress.ip_network(self._network).hosts()))
+        known = ", ".join(sorted({gateway, *map(_address, self._pods)}))
+        return [f"    ip saddr {self._network} ip saddr != {{ {known} }} counter drop"]
 
     def _chain(self, pod: dict[str, Any], direction: str) -> list[str] | None:
         """What is let through; None: no policy speaks of this pod and direction."""
@@ -197,7 +212,9 @@ class Enforcer:
         self._loaded = ""
 
     def update(self, kinds: Mapping[str, Objects]) -> None:
-        text = Rules(kinds["pods"], kinds["namespaces"], kinds["policies"]).text()
+        text = Rules(
+            kinds["pods"], kinds["namespaces"], kinds["policies"], os.environ.get("POD_NET")
+        ).text()
         if text == self._loaded:
             return
         done = subprocess.run(["nft", "-f", "-"], input=text, text=True, capture_output=True)

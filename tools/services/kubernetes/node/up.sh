@@ -40,7 +40,7 @@ if ! alive holder; then
   setsid nohup unshare --mount --net --propagation private bash -c 'mount --make-rshared / && exec sleep infinity' \
     > log/holder.log 2>&1 < /dev/null &
   note holder $!
-  until_ok 10 "the namespaces" grep -qx sleep "/proc/$(pid holder)/comm"
+  until_ok 60 "the namespaces" grep -qx sleep "/proc/$(pid holder)/comm"
   mkdir -p var/{etcd,containerd,kubelet,cni,podlogs,ctrlogs,netns,runcontainerd,volplug} run/fake \
     /var/log/pods /var/log/containers /var/lib/cni /run/netns /run/containerd
   ip link del ffk8s0 2>/dev/null || true
@@ -94,12 +94,12 @@ start kube-apiserver "$HOME_DIR"/bin/kube-apiserver --advertise-address=$NODE_IP
   --proxy-client-cert-file="$PKI/front-proxy-client.crt" --proxy-client-key-file="$PKI/front-proxy-client.key" \
   --enable-aggregator-routing=true --profiling=false \
   --audit-log-path="$HOME_DIR/log/audit.log" --audit-policy-file="$HOME_DIR/conf/audit.yaml" --audit-log-maxsize=50 --audit-log-maxbackup=1
-until_ok 20 "containerd answers" ctr version
+until_ok 120 "containerd answers" ctr version
 if ! ctr images ls -q | grep -qx registry.local/pause:1; then
   "$PYTHON" "$HERE/pause_image.py" bin/pause "$RUN/pause.tar"
   ctr images import "$RUN/pause.tar" > /dev/null
 fi
-until_ok 60 "kube-apiserver is ready" kubectl get --raw /readyz
+until_ok 300 "kube-apiserver is ready" kubectl get --raw /readyz
 start kube-controller-manager "$HOME_DIR"/bin/kube-controller-manager --kubeconfig="$PKI/controller-manager.conf" \
   --authentication-kubeconfig="$PKI/controller-manager.conf" --authorization-kubeconfig="$PKI/controller-manager.conf" \
   --bind-address=127.0.0.1 --port=0 --leader-elect=false --use-service-account-credentials=true \
@@ -120,6 +120,6 @@ start kubelet "$HOME_DIR"/bin/kubelet --config="$HOME_DIR/conf/kubelet.yaml" --k
   --container-runtime-endpoint="unix://$RUN/containerd.sock" --volume-plugin-dir="$HOME_DIR/var/volplug"
 start kube-proxy "$HOME_DIR"/bin/kube-proxy --config="$HOME_DIR/conf/proxy.yaml"
 is_ready() { kubectl get node $NODE -o jsonpath='{.status.conditions[?(@.type=="Ready")].status}' | grep -qx True; }
-until_ok 90 "the node is ready" is_ready
-until_ok 60 "there is a default service account" kubectl --namespace default get serviceaccount default
+until_ok 300 "the node is ready" is_ready
+until_ok 300 "there is a default service account" kubectl --namespace default get serviceaccount default
 say "Kubernetes is up: KUBECONFIG=$KUBECONFIG"

@@ -39,6 +39,14 @@ CLIENT = pod("client", "10.0.0.2", app="client")
 OTHER = pod("other", "10.0.0.3", "b", app="client")
 
 
+def test_pods_that_are_not_known_yet_open_no_connection() -> None:
+    found = {("a", "client"): CLIENT}
+    text = Rules(found, {}, {}, "10.0.0.0/24").text()
+    drop = "ip saddr 10.0.0.0/24 ip saddr != { 10.0.0.1, 10.0.0.2 } counter drop"
+    assert text.count(drop) == 2  # To other nodes and pods, and to the node itself.
+    assert "drop" not in Rules(found, {}, {}).text()
+
+
 def test_default_deny() -> None:
     found = chains({"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}, WEB, OTHER)
     assert found["ingress_10_0_0_1"] == ["counter drop"]
