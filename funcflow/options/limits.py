@@ -22,6 +22,7 @@ LIMITS = [
     cfg.IntOpt("max_kept_workers", default=10, min=0, help="Kept warm of one function at most."),
     cfg.IntOpt("max_compositions", default=1000, help="Compositions of one project."),
     cfg.IntOpt("max_triggers", default=1000, help="Triggers of one project."),
+    cfg.IntOpt("max_subscriptions", default=100, min=0, help="Subscriptions of one project."),
     cfg.IntOpt("max_secrets", default=1000, min=0, help="Secrets of one project."),
 ]
 
