@@ -159,7 +159,7 @@ def list_(
 
 _COUNT = sa.text(
     "SELECT COUNT(*) FROM (SELECT 1 FROM notices WHERE lane = :lane AND stage = 'due'"
-    " LIMIT :limit) AS some"
+    " LIMIT :limit) AS found"
 )
 
 
