@@ -56,11 +56,17 @@ def _unfit(error: errors.FuncflowError) -> Failure:
 
 def client_of(conf: cfg.ConfigOpts) -> egress.Client:
     """:raises funcflow.errors.ConfigError: a network or the certificates cannot be read"""
+    return egress.Client(guard_of(conf), conf.compositions.http_ca)
+
+
+def guard_of(conf: cfg.ConfigOpts) -> addresses.Guard:
+    """
+    :raises funcflow.errors.ConfigError: a network cannot be read
+    """
     options = conf.compositions
-    guard = addresses.Guard(
+    return addresses.Guard(
         addresses.networks(options.http_allow), addresses.networks(options.http_deny)
     )
-    return egress.Client(guard, options.http_ca)
 
 
 def bounds_of(conf: cfg.ConfigOpts) -> egress.Bounds:

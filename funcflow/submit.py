@@ -261,6 +261,7 @@ class Submitter:
             idempotency_key=call.idempotency_key,
             request_id=context.request_id,
             traceparent=context.traceparent,
+            user_id=context.user_id,
             created_at=now,
         )
 

@@ -29,9 +29,9 @@ class Fault:
 
 
 class Meddler:
-    """Listens on a port of its own for connections to ``port``."""
+    """Listens for connections to ``port``, on ``own``, or a port that is free."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, own: int = 0) -> None:
         self._upstream = ("127.0.0.1", port)
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
@@ -39,7 +39,7 @@ class Meddler:
         self.requests: list[bytes] = []
         self._stopping = threading.Event()
         self._open: list[socket.socket] = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", own))
         self.port: int = self._listener.getsockname()[1]
         self._threads = [threading.Thread(target=self._listen, daemon=True)]
         self._threads[0].start()

@@ -136,6 +136,9 @@ TRIGGERS = Listing(
     ),
     times=("created_at", "updated_at"),
 )  # fmt: skip
+SUBSCRIPTIONS = Listing(
+    texts=("id", "name", "description", "enabled", "kind", "target_id", "type"),
+)
 #: Jobs and webhooks.
 VIEWS = Listing(texts=("id", "description", "target_id"), times=("created_at", "updated_at"))
 FIRINGS = Listing(

@@ -60,6 +60,7 @@ _PATH_PARAMETERS: dict[str, Schema] = {
         "examples": ["db-password"],
     },
     "trigger_id": {"type": "string", "minLength": 1, "description": "Id, or name."},
+    "subscription_id": {"type": "string", "minLength": 1, "description": "Id, or name."},
     "firing_id": common.ID,
     "job_id": common.ID,
     "webhook_id": common.ID,

@@ -20,6 +20,7 @@ from funcflow.cli.resources import (
     Functions,
     Resource,
     Secrets,
+    Subscriptions,
     TaskTokens,
     Triggers,
 )
@@ -55,6 +56,9 @@ class Client:
             look_up=False,
         )
         self.triggers = Triggers(self, "/v1/triggers", "triggers", "trigger", look_up=False)
+        self.subscriptions = Subscriptions(
+            self, "/v1/subscriptions", "subscriptions", "subscription", look_up=False
+        )
         self.task_tokens = TaskTokens(self)
         self.secrets = Secrets(self, "/v1/secrets", "secrets", "secret", look_up=False)
 

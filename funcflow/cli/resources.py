@@ -122,6 +122,15 @@ class Triggers(Collection):
         return self._client.call("POST", self._of(ref, "test"), {"event": event})
 
 
+class Subscriptions(Collection):
+    """Subscriptions, and what they were not told yet."""
+
+    def notices(self, ref: str) -> Collection:
+        return Collection(
+            self._client, self._of(ref, "notices"), "notices", "notice", look_up=False
+        )
+
+
 class Functions(Collection):
     """Functions, and what hangs below one."""
 

@@ -13,6 +13,7 @@ from oslo_config import cfg
 from funcflow import conf as config
 from funcflow import errors, plugins
 from funcflow.auth import base as auth_base
+from funcflow.db import watchers
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
 from funcflow.options import swift as swift_options
@@ -78,7 +79,11 @@ def raise_open_files() -> None:
 
 def database(conf: cfg.ConfigOpts) -> Database:
     """A connected database whose schema is the one we know."""
-    made = Database(config.database_url(conf), read_connections=conf.database.read_connections)
+    made = Database(
+        config.database_url(conf),
+        read_connections=conf.database.read_connections,
+        watching=watchers.standing(conf.notices.executions, conf.notices.usage),
+    )
     try:
         made.check_schema()
     except BaseException:

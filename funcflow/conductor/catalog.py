@@ -6,8 +6,8 @@ import collections
 import dataclasses
 import threading
 
-from funcflow import images
-from funcflow.db import functions, revisions, runtimes, scaling
+from funcflow import errors, images
+from funcflow.db import executions, functions, revisions, runtimes, scaling
 from funcflow.db.engine import Database
 from funcflow.quotas import base as quotas
 from taskflow_flows import invocation as inv
@@ -114,3 +114,18 @@ class Catalog:
 
 def _maybe(limit: int) -> int | None:
     return None if limit < 0 else limit
+
+
+def busy(full: executions.Full | None) -> errors.TooMany:
+    """Why a call may not run now."""
+    if full is None:  # cancelled between being written and being started
+        return errors.TooMany("the call was cancelled", retry_after=1.0)
+    if full.what == "function":
+        return errors.TooMany(
+            f"the function runs {full.limit} times already, as often as it may", retry_after=1.0
+        )
+    told = {
+        "executions": f"{full.limit} executions of the project run already",
+        "memory": f"what the project runs has the {full.limit} bytes of memory it may have",
+    }
+    return quotas.QuotaBusy(told[full.what], retry_after=1.0)

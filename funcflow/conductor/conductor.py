@@ -36,6 +36,7 @@ from funcflow.conductor import (
     sweeper,
 )
 from funcflow.conductor.compositions import assembly, entry, runs
+from funcflow.conductor.notices import teller
 from funcflow.db import executions
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
@@ -126,6 +127,7 @@ class Conductor(board_base.Listener):
         self._callbacks = callbacks.Callbacks(
             conf, database, known.texts, self._runner.cancel, self.nudge
         )
+        self._teller = teller.Teller(conf, database, known.texts)
         self._sweeper = sweeper.Sweeper(
             board, database, self._runner, self._pools, store, times, self._compositions.feeder
         )
@@ -158,6 +160,7 @@ class Conductor(board_base.Listener):
         self._returns.start()
         self._scaler.start()
         self._callbacks.start()
+        self._teller.start()
         if not self._sandbox.local:
             threading.Thread(target=self._adopt, name="adopt", daemon=True).start()
 
@@ -193,6 +196,7 @@ class Conductor(board_base.Listener):
         self._work.stop()
         self._compositions.stop()
         self._callbacks.stop()
+        self._teller.stop()
         self._sandbox.part()
         self._pools.close()
         self._executor.shutdown(wait=True, cancel_futures=True)
@@ -336,7 +340,7 @@ class Conductor(board_base.Listener):
         if isinstance(started, models.Execution):
             return started
         self._database.write(executions.Remove(execution.id))
-        raise _full(started)
+        raise catalog.busy(started)
 
     # -- control --------------------------------------------------------------------------
 
@@ -381,20 +385,6 @@ class Conductor(board_base.Listener):
             "fenced_outcomes_total": self._ledger.fenced,
             **self._compositions.metrics(),
             **self._callbacks.metrics(),
+            **self._teller.metrics(),
             **self._sandbox.metrics(),
         }
-
-
-def _full(full: executions.Full | None) -> errors.TooMany:
-    """Why a call may not run now."""
-    if full is None:  # cancelled between being written and being started
-        return errors.TooMany("the call was cancelled", retry_after=1.0)
-    if full.what == "function":
-        return errors.TooMany(
-            f"the function runs {full.limit} times already, as often as it may", retry_after=1.0
-        )
-    told = {
-        "executions": f"{full.limit} executions of the project run already",
-        "memory": f"what the project runs has the {full.limit} bytes of memory it may have",
-    }
-    return quotas.QuotaBusy(told[full.what], retry_after=1.0)

@@ -60,6 +60,10 @@ KNOWN = {
     "funcflow_conductor_workflows_cancelled_total": "Workflows cancelled, as nobody waited "
     "for them.",
     "funcflow_conductor_workflow_looks_total": "Times Mistral was asked how a workflow stands.",
+    "funcflow_conductor_notices_told_total": "Changes of state that a destination was told of.",
+    "funcflow_conductor_notices_failed_total": "Attempts to tell of a change that failed.",
+    "funcflow_conductor_notices_buried_total": "Notices that were given up.",
+    "funcflow_conductor_notices_disabled_total": "Subscriptions disabled because of trouble.",
     "funcflow_conductor_workers_started_total": "Workers the sandbox started.",
     "funcflow_conductor_workers_failed_total": "Workers that did not come up.",
     "funcflow_conductor_workers_ended_total": "Workers that ended, for whatever reason.",

@@ -99,6 +99,7 @@ def _insert(batch: group.Batch, ops: Sequence[Insert], done: dict[str, Inserted]
         if execution.id in made:
             batch.counts.executions.accept(execution.project_id, execution.state)
             batch.counts.call(execution.function_id, execution.function_version)
+            batch.changed.append(_began(execution))
             done[execution.id] = Inserted(execution, created=True)
 
 
@@ -110,6 +111,12 @@ def record(batch: group.Batch, executions: Sequence[models.Execution]) -> None:
         if execution.id in made:
             batch.counts.executions.accept(execution.project_id, execution.state)
             batch.counts.call(execution.function_id, execution.function_version)
+            batch.changed.append(_began(execution))
+
+
+def _began(execution: models.Execution) -> tuple[str, str, str, None, str]:
+    """As in :attr:`funcflow.db.group.Batch.changed`."""
+    return ("function", execution.id, execution.project_id, None, execution.state.value)
 
 
 def _known(batch: group.Batch, ops: Sequence[Insert], done: dict[str, Inserted]) -> None:

@@ -90,6 +90,8 @@ def _insert(
     for execution, _ in new:
         if execution.id in made:
             done[execution.id] = Inserted(execution, created=True)
+            key, project = execution.id, execution.project_id
+            batch.changed.append(("composition", key, project, None, execution.state.value))
             batch.counts.compositions.accept(execution.project_id, execution.state)
             if execution.map_state is None:
                 batch.counts.call(execution.composition_id, execution.composition_version)

@@ -7,7 +7,7 @@ the process go through the group commit on one connection of its own.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, pool
 
 from funcflow import errors, ids
-from funcflow.db import composition_inbox, destinations, faults, group, tables
+from funcflow.db import composition_inbox, destinations, faults, group, tables, watchers
 
 T = TypeVar("T")
 
@@ -37,10 +37,18 @@ class Database:
     """Connections to one database, SQLite or PostgreSQL.
 
     ``patience``: seconds a write waits for a database that is away, before it raises.
+    ``watching``: who wants to be told of changes in all projects.
     Nothing connects before it is used. All methods may be called from any thread.
     """
 
-    def __init__(self, url: str, read_connections: int = 10, *, patience: float = 10.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        read_connections: int = 10,
+        *,
+        patience: float = 10.0,
+        watching: Sequence[watchers.Wish] = (),
+    ) -> None:
         parsed = parse(url)
         #: Names this process in the tallies.
         self.writer = ids.new()
@@ -58,6 +66,7 @@ class Database:
         if self.dialect == "sqlite":
             event.listen(self._writers, "begin", _begin_immediate)
         self._destinations = destinations.Destinations()
+        self._watchers = watchers.Watchers(watching)
         self._group = group.GroupCommit(
             self._writers.connect, self.writer, self._tell, patience=patience
         )
@@ -123,15 +132,17 @@ class Database:
             )
 
     def forget(self) -> None:
-        """Triggers changed somewhere."""
+        """Triggers or subscriptions changed somewhere."""
         self._destinations.forget()
+        self._watchers.forget()
 
     def _tell(self, batch: group.Batch) -> None:
-        """Pass on what ended in the batch, to parents and to triggers."""
+        """Pass on what changed in the batch, to parents, to triggers and to subscriptions."""
         if batch.endings:
             composition_inbox.tell(batch)
         if batch.ended:
             self._destinations.write(batch.connection, batch.ended)
+        self._watchers.write(batch)
 
     def close(self) -> None:
         """Commit what is waiting and disconnect."""

@@ -106,6 +106,7 @@ class Move(Generic[M]):
         for row in self._statement.run(batch.cursor, batch.dialect, source):
             moved[row[0]] = row[:-1]
             tally.move(row[1], self.before, row[self._state])
+            batch.changed.append((self.life.kind, row[0], row[1], self.before, row[self._state]))
             if row[self._state] not in self.life.ended:
                 continue
             if row[self._parent] is None:

@@ -3,7 +3,8 @@
 Read by every module of :mod:`funcflow.db`; the migrations build the same (a test holds the
 two together). Times are seconds since the epoch, JSON is text, ids are text. Those of
 compositions are in :mod:`funcflow.db.composition_tables`, those of shares and quotas in
-:mod:`funcflow.db.tenancy_tables`, those of triggers in :mod:`funcflow.db.trigger_tables`.
+:mod:`funcflow.db.tenancy_tables`, those of triggers in :mod:`funcflow.db.trigger_tables`, those of
+subscriptions in :mod:`funcflow.db.subscription_tables`.
 """
 
 from __future__ import annotations
@@ -175,6 +176,8 @@ executions = sa.Table(
     sa.Column("trust_id", sa.Text),
     # Somebody is to be called back at its end.
     flag("callback", False),
+    # Who called.
+    sa.Column("user_id", sa.Text),
     where(
         "uq_executions_idempotency_key",
         "idempotency_key IS NOT NULL",

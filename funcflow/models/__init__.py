@@ -214,6 +214,8 @@ class Execution:
     parent_command: int | None = None
     #: Our name of the trust its caller lends it.
     trust_id: str | None = None
+    #: Who called; None: nobody whom Keystone knows, such as a trigger or a composition.
+    user_id: str | None = None
     created_at: float
     started_at: float | None = None
     finished_at: float | None = None

@@ -21,6 +21,7 @@ LIMITS = [
     cfg.IntOpt("max_versions", default=10, help="Versions of one function or composition."),
     cfg.IntOpt("max_kept_workers", default=10, min=0, help="Kept warm of one function at most."),
     cfg.IntOpt("max_compositions", default=1000, help="Compositions of one project."),
+    cfg.IntOpt("max_subscriptions", default=100, min=0, help="Subscriptions of one project."),
     cfg.IntOpt("max_secrets", default=1000, min=0, help="Secrets of one project."),
 ]
 

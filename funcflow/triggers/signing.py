@@ -1,6 +1,6 @@
-"""Secrets of triggers, and signatures made with them.
+"""Secrets of triggers and subscriptions, and signatures made with them.
 
-A trigger's secret is derived from the installation's and a salt in its row, so that the database
+A secret is derived from the installation's and a salt in the row, so that the database
 has nothing that forges a signature; a new salt makes a new secret. Signatures are those of
 `Standard Webhooks <https://www.standardwebhooks.com>`_: the id, the time and the body.
 """
@@ -18,6 +18,7 @@ from oslo_config import cfg
 
 from funcflow import conf as config
 from funcflow.events import Trigger
+from funcflow.subscriptions import Subscription
 from funcflow.triggers.base import BadSignature
 
 #: How a secret begins when it is shown.
@@ -37,8 +38,16 @@ def new_salt() -> str:
 
 def secret_of(conf: cfg.ConfigOpts, trigger: Trigger) -> bytes:
     """The trigger's secret."""
-    said = f"webhook {trigger.id} {trigger.salt}".encode()
-    return hmac.new(config.secret(conf).encode(), said, hashlib.sha256).digest()
+    return _derived(conf, f"webhook {trigger.id} {trigger.salt}")
+
+
+def subscription_secret(conf: cfg.ConfigOpts, subscription: Subscription) -> bytes:
+    """What a subscription's requests are signed with."""
+    return _derived(conf, f"subscription {subscription.id} {subscription.salt}")
+
+
+def _derived(conf: cfg.ConfigOpts, said: str) -> bytes:
+    return hmac.new(config.secret(conf).encode(), said.encode(), hashlib.sha256).digest()
 
 
 def shown(secret: bytes) -> str:

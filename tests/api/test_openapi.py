@@ -141,6 +141,15 @@ POST /v1/secrets
 DELETE /v1/secrets/{secret_id}
 GET /v1/secrets/{secret_id}
 PUT /v1/secrets/{secret_id}
+GET /v1/subscriptions
+POST /v1/subscriptions
+DELETE /v1/subscriptions/{subscription_id}
+GET /v1/subscriptions/{subscription_id}
+PATCH /v1/subscriptions/{subscription_id}
+DELETE /v1/subscriptions/{subscription_id}/notices
+GET /v1/subscriptions/{subscription_id}/notices
+POST /v1/subscriptions/{subscription_id}/redrive
+POST /v1/subscriptions/{subscription_id}/secret
 POST /v1/task-tokens/{token}/failure
 POST /v1/task-tokens/{token}/heartbeat
 POST /v1/task-tokens/{token}/success

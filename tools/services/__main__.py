@@ -21,6 +21,7 @@ from typing import Any
 
 from tools.services import (
     barbican,
+    ceilometer,
     keystone,
     kubernetes,
     mistral,
@@ -178,6 +179,7 @@ def main() -> int:
         barbican.install()
         zaqar.install()
         mistral.install()
+        ceilometer.install()
         return 0
     if arguments.action == "up":
         return up(names)

@@ -28,6 +28,7 @@ from funcflow.api.controllers import (
     quotas,
     runtimes,
     secrets,
+    subscriptions,
     task_tokens,
     triggers,
     webhooks,
@@ -68,6 +69,7 @@ class V1(discovery.Version):
         self.compositions = compositions.Compositions(services, slots)
         self.approvals = approvals.Approvals(services)
         self.triggers = triggers.Triggers(services)
+        self.subscriptions = subscriptions.Subscriptions(services)
         self.events = events.Events(services)
         self.jobs = jobs.Jobs(services)
         self.webhooks = webhooks.Webhooks(services)

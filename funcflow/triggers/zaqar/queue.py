@@ -1,4 +1,4 @@
-"""One queue of Zaqar, over its API v2. Used by :mod:`.driver`."""
+"""One queue of Zaqar, over its API v2. Used by :mod:`.driver` and by notices."""
 
 from __future__ import annotations
 
@@ -42,6 +42,10 @@ class Queue:
         self._service = service
         self._path = f"/v2/queues/{urllib.parse.quote(name, safe='')}"
         self._headers = {"Client-ID": str(uuid.uuid4())}
+
+    def post(self, body: Any, ttl: int) -> None:
+        """A message that lives so many seconds; the queue is made if it is not there."""
+        self._call("POST", "/messages", {"messages": [{"ttl": ttl, "body": body}]})
 
     def claim(self, ttl: int, limit: int) -> Claim | None:
         """Messages nobody has claimed, and those whose claims ended; None: there are none."""

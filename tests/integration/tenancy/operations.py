@@ -33,6 +33,7 @@ _V = f"{_F}/versions/1"
 _C = "/v1/compositions/{composition}"
 _E = f"{_C}/executions/{{run}}"
 _T = "/v1/triggers/{trigger}"
+_S = "/v1/subscriptions/{subscription}"
 _COUNT = {"count": 1}
 #: {placeholders} are filled with each way to name the thing.
 CASES = [
@@ -150,6 +151,15 @@ CASES = [
     Case("firings.list", READS, "GET", f"{_T}/firings"),
     Case("firings.show", READS, "GET", f"{_T}/firings/{{firing}}"),
     Case("firings.redrive", WRITES, "POST", f"{_T}/firings/{{firing}}/redrive", {}),
+    Case("subscriptions.list", READS, "GET", "/v1/subscriptions", one=False),
+    Case("subscriptions.create", WRITES, "POST", "/v1/subscriptions", {}, one=False),
+    Case("subscriptions.show", READS, "GET", _S),
+    Case("subscriptions.update", WRITES, "PATCH", _S, {"description": ""}),
+    Case("subscriptions.delete", WRITES, "DELETE", _S),
+    Case("subscriptions.renew_secret", WRITES, "POST", f"{_S}/secret", {}),
+    Case("subscriptions.redrive", WRITES, "POST", f"{_S}/redrive", {}),
+    Case("notices.list", READS, "GET", f"{_S}/notices"),
+    Case("notices.purge", WRITES, "DELETE", f"{_S}/notices"),
     Case("events.create", WRITES, "POST", "/v1/events", {}, one=False),
     *(
         case

@@ -81,6 +81,7 @@ def world(cloud: identities.Cloud, guarded: up.Server) -> World:
         "project": (a.project,),
         **composed,
         **_trigger(owner, f"tr-{alias}", function),
+        **_subscription(owner, f"su-{alias}", function),
     }
     return World(askers, names, (execution, dead, a.project, "canary-in-the", runtime))
 
@@ -124,6 +125,14 @@ def _trigger(owner: openstack.As, name: str, function: str) -> dict[str, tuple[s
         "job": (job.json["id"],),
         "webhook": (hook.json["id"],),
     }
+
+
+def _subscription(owner: openstack.As, name: str, function: str) -> dict[str, tuple[str, ...]]:
+    destination = {"type": "http", "url": "http://198.41.0.4/canary-in-the-url"}
+    body = {"name": name, "function": function, "destination": destination}
+    made = owner("POST", "/v1/subscriptions", body)
+    assert made.status == 201, made.body
+    return {"subscription": (made.json["id"], name)}
 
 
 def _bury(server: up.Server, project: str, function: str) -> str:
