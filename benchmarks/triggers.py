@@ -11,10 +11,11 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import kombu
@@ -64,7 +65,8 @@ class Stage:
     """What runs, and how it is called."""
 
     url: str
-    pids: Sequence[int]
+    #: Processes that take part, by name.
+    parts: Mapping[str, int]
     project_id: str
     api: cloud.Service
     broker: str
@@ -74,6 +76,29 @@ class Stage:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         return json.loads(self.api.call(method, path, body).data)
+
+    @property
+    def pids(self) -> Sequence[int]:
+        return list(self.parts.values())
+
+    def settled(self) -> int:
+        """Executions that are over, of all functions."""
+        text = self.api.call("GET", "/metrics").data.decode()
+        found = re.search(r'^funcflow_executions{state="settled"} (\S+)', text, re.MULTILINE)
+        if found is None:
+            raise process.ServiceError("the metrics do not tell of executions")
+        return int(float(found[1]))
+
+    def executions(self, function_id: str) -> Iterator[Any]:
+        """All of a function, newest first."""
+        marker = ""
+        while True:
+            path = f"/v1/executions?function_id={function_id}&limit=1000{marker}"
+            rows = self.call("GET", path)["executions"]
+            yield from rows
+            if len(rows) < 1000:
+                return
+            marker = f"&marker={rows[-1]['id']}"
 
 
 @contextlib.contextmanager
@@ -103,9 +128,12 @@ def stage() -> Iterator[Stage]:
             stack.callback(made.close)
             return made
 
-        pids = [pid for pid in (served.pid, queues.pid, queues.redis.pid, broker.pid) if pid]
+        parts = {
+            "funcflow": served.pid, "Zaqar": queues.pid, "Redis": queues.redis.pid,
+            "RabbitMQ": broker.pid,
+        }  # fmt: skip
         yield Stage(
-            served.url, pids, project_id, service(served.url), broker.url, service(queues.url),
+            served.url, {name: pid for name, pid in parts.items() if pid}, project_id, service(served.url), broker.url, service(queues.url),
             queues.url, lambda project, fresh: token,
         )  # fmt: skip
 
@@ -171,24 +199,52 @@ def measured(it: Stage, name: str, count: int, rate: float, seconds: float) -> l
 
         send.append(post)
     time.sleep(3)  # Until the source is served.
-    done = 0
+    base = it.settled()
     with measure.Stopwatch(it.pids) as watch:
-        for _ in range(count + 1):
+        for number in range(count + 1):
             send[0](1)
-            done += 1
-            latencies = wait(it, target, done)
-    rows = [measure.figures(f"{name}, one at a time", latencies[1:], watch.seconds, watch.cpu)]
-    many = int(rate * seconds)
+            wait(it, base + number + 1)
+    told = began(it, target)[1:]
+    latencies = [each["began"] - each["sent"] for each in told]
+    rows = [measure.figures(f"{name}, one at a time", latencies, watch.seconds, watch.cpu)]
+    return [*rows, sustained(it, name, target, send[0], rate, seconds)]
+
+
+def sustained(
+    it: Stage, name: str, target: str, send: Send, rate: float, seconds: float
+) -> measure.Figures:
+    """Many events at a rate; the row's own rate is that at which functions were begun."""
+    many, base, last = int(rate * seconds), it.settled(), time.time()
+    before = {part: measure.cpu_seconds([pid]) for part, pid in it.parts.items()}
     with measure.Stopwatch(it.pids) as watch:
         begin = time.monotonic()
         for number in range(0, many, _BATCH):
             time.sleep(max(0.0, begin + number / rate - time.monotonic()))
-            send[0](_BATCH)
+            send(_BATCH)
         sent = time.monotonic() - begin
-        latencies = wait(it, target, done + many)[done:]
-    print(f"{name}: {many} events sent at {many / sent:.0f}/s, run at {many / watch.seconds:.0f}/s")
-    rows.append(measure.figures(f"{name}, {rate:g}/s", latencies, watch.seconds, watch.cpu))
-    return rows
+        wait(it, base + many)
+    used = {part: measure.cpu_seconds([pid]) - before[part] for part, pid in it.parts.items()}
+    told = [each for each in began(it, target) if each["sent"] > last]
+    latencies = [each["began"] - each["sent"] for each in told]
+    took = max(each["began"] for each in told) - told[0]["sent"]
+    shares = ", ".join(f"{part} {1000 * cpu / many:.2f}" for part, cpu in used.items())
+    print(f"{name}: {many} events sent at {many / sent:.0f}/s; processor ms for each: {shares}")
+    return measure.figures(f"{name}, {rate:g}/s for {seconds:g} s", latencies, took, watch.cpu)
+
+
+def began(it: Stage, function_id: str) -> list[dict[str, float]]:
+    """What the runs of a function say, in the order in which their events were sent."""
+    told = [json.loads(each["result"])["output"] for each in it.executions(function_id)]
+    return sorted(told, key=lambda each: float(each["sent"]))
+
+
+def wait(it: Stage, settled: int) -> None:
+    """Until so many executions are over."""
+    deadline = time.monotonic() + _PATIENCE
+    while (found := it.settled()) < settled:
+        if time.monotonic() > deadline:
+            raise process.ServiceError(f"{settled - found} events were not run")
+        time.sleep(0.02)
 
 
 def capacity(it: Stage, name: str, many: int) -> measure.Figures:
@@ -238,25 +294,11 @@ def counted(
         made.close()
 
 
-def wait(it: Stage, function_id: str, number: int) -> list[float]:
-    """Seconds from event to function of so many runs, in the order in which they were sent."""
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        shown = it.call("GET", f"/v1/executions?function_id={function_id}&limit=1000")
-        results = [json.loads(each["result"]) for each in shown["executions"]
-                   if each["status"] == "success"]  # fmt: skip
-        if len(results) >= min(number, 1000):
-            told = sorted((each["output"] for each in results), key=lambda each: each["sent"])
-            return [each["began"] - each["sent"] for each in told]
-        time.sleep(0.05 if number < 500 else 2.0)
-    raise process.ServiceError(f"{len(results)} of {number} events were run")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=50, help="single events")
     parser.add_argument("--rate", type=float, default=200.0, help="events a second")
-    parser.add_argument("--seconds", type=float, default=4.0, help="for so long")
+    parser.add_argument("--seconds", type=float, default=10.0, help="for so long")
     parser.add_argument("--sources", default=",".join(SOURCES), help="comma separated")
     parser.add_argument("--alone", action="store_true", help="only sources, without functions")
     asked = parser.parse_args()

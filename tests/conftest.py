@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tools.images import build
+from tools.services import aodh as alarming
 from tools.services import barbican as secret_store
 from tools.services import identities, kubernetes, postgres, process
 from tools.services import keystone as identity
@@ -207,6 +208,24 @@ def zaqar(service_folder: Path, keystone: identity.Server) -> Iterator[messaging
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def aodh(
+    service_folder: Path,
+    keystone: identity.Server,
+    rabbitmq_broker: amqp.Broker,
+    postgres_server: postgres.Server,
+) -> Iterator[alarming.Server]:
+    """An Aodh behind the shared Keystone, shared by all tests: use projects of your own."""
+    with postgres_server.database() as database:
+        folder = service_folder / "aodh"
+        server = alarming.Server(folder, keystone.url, rabbitmq_broker.url, database)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def configured(url: str, **more: Any) -> cfg.ConfigOpts:
 class Service:
     """An OpenStack service that says what it does, by oslo.messaging itself."""
 
-    def __init__(self, url: str, exchange: str) -> None:
+    def __init__(self, url: str, exchange: str, topic: str = "notifications") -> None:
         own = cfg.ConfigOpts()
         own([], default_config_files=[])
         oslo_messaging.set_transport_defaults(exchange)
@@ -46,7 +46,7 @@ class Service:
         )
         own.set_override("control_exchange", exchange)
         self.notifier = oslo_messaging.Notifier(
-            self.transport, "compute.host1", driver="messagingv2", topics=["notifications"]
+            self.transport, "compute.host1", driver="messagingv2", topics=[topic]
         )
 
     def say(self, event_type: str, priority: str = "info", project: str = PROJECT) -> None:
