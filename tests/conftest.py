@@ -225,7 +225,7 @@ def aodh(
             server.start()
             yield server
         finally:
-            server.stop()
+            server.kill()  # It takes its time to stop.
 
 
 @pytest.fixture

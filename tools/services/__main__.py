@@ -110,7 +110,9 @@ def _make(name: str, folder: Path, urls: Mapping[str, str]) -> tuple[Any, str]:
         queues = zaqar.Server(folder, urls["keystone"])
         return queues, queues.url
     if name == "aodh":
-        alarms = aodh.Server(folder, *(urls[other] for other in ("keystone", "rabbitmq", "postgres")))
+        alarms = aodh.Server(
+            folder, *(urls[other] for other in ("keystone", "rabbitmq", "postgres"))
+        )
         return alarms, alarms.url
     broker = rabbitmq.Broker(folder)
     return broker, broker.url

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tools.services import identities, process, virtualenv
@@ -96,7 +96,7 @@ class Server(process.Service):
         super().__init__(folder)
         self.port = process.free_port()
         self.auth_url = auth_url
-        self._config = folder / "aodh.conf"
+        self._config = folder / ".aodh/aodh.conf"
         self._broker = broker.replace("amqp://", "rabbit://")
         self._database = database.replace("+psycopg:", ":")
         self._daemons = [_Daemon(folder, kind, self._config) for kind in ("listener", "notifier")]
@@ -109,6 +109,10 @@ class Server(process.Service):
         python = str(install() / "bin/python")
         serve = ["-W", "ignore", "-c", _SERVE]
         return [python, *serve, process.HOST, str(self.port), str(self._config)]
+
+    def environment(self) -> Mapping[str, str]:
+        # Where the part that asks the Keystone looks for the configuration.
+        return {"HOME": str(self.folder)}
 
     def launch(self) -> None:
         if not self._config.exists():
@@ -140,6 +144,7 @@ class Server(process.Service):
             auth_url=self.auth_url,
             login=_LOGIN.format(auth_url=self.auth_url),
         )
+        self._config.parent.mkdir(exist_ok=True)
         draft = self._config.with_suffix(".new")
         draft.write_text(text)
         binaries = install() / "bin"
