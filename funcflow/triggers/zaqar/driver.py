@@ -55,6 +55,8 @@ class ZaqarSource(base.Stream):
         )
         self._queue = Queue(self._service, self._told["queue"])
         self._renewed = 0.0
+        #: A claim that could not be ended, and what of it is durable and not deleted.
+        self._left: tuple[Claim, list[Message]] | None = None
 
     @classmethod
     def check(cls, configuration: Mapping[str, Any], conf: cfg.ConfigOpts) -> dict[str, Any]:
@@ -88,6 +90,7 @@ class ZaqarSource(base.Stream):
         self, deliver: base.Deliver, stop: threading.Event, pool: concurrent.futures.Executor
     ) -> bool:
         """Deal with one claim; whether there may be more."""
+        self._end_left()
         claim = self._queue.claim(self._told["ttl"], MOST)
         if claim is None:
             return False
@@ -103,9 +106,10 @@ class ZaqarSource(base.Stream):
         finally:
             over.set()  # Whatever went wrong, nothing is delivered under this claim any more.
             concurrent.futures.wait(futures)
-            if stop.is_set():
-                with contextlib.suppress(errors.FuncflowError):
-                    self._queue.release(claim)
+            if futures:
+                self._left = (claim, [m for future, m in futures.items() if _is_durable(future)])
+                with contextlib.suppress(cloud.Away, cloud.Refused):
+                    self._end_left()
         return len(claim.messages) == MOST
 
     def _settle(
@@ -114,16 +118,29 @@ class ZaqarSource(base.Stream):
         futures: dict[concurrent.futures.Future[bool], Message],
         over: threading.Event,
     ) -> None:
-        """Delete what is durable, and keep the claim while anything of it is under way."""
+        """Delete what is durable, and take it out of ``futures``; keep the claim while anything
+        of it is under way."""
         waiting = set(futures)
         while waiting and not over.is_set():
             done, waiting = concurrent.futures.wait(waiting, timeout=self._told["ttl"] / 4)
-            durable = [futures[each] for each in done if each.result()]
+            durable = [each for each in done if each.result()]
             if durable:
-                self._queue.delete(claim, durable)
+                self._queue.delete(claim, [futures[each] for each in durable])
+            for each in durable:
+                del futures[each]
             if waiting and not self._kept(claim):
                 LOG.warning("A claim of queue %s ended too soon", self._told["queue"])
                 over.set()
+
+    def _end_left(self) -> None:
+        """Delete what was durable under a claim, and free the rest of it for whoever is next:
+        else that would wait until the claim's time is over."""
+        if self._left is not None:
+            claim, durable = self._left
+            if durable:
+                self._queue.delete(claim, durable)
+            self._queue.release(claim)
+            self._left = None
 
     def _kept(self, claim: Claim) -> bool:
         """Whether the claim is ours; renewed when half of its life is over."""
@@ -149,6 +166,10 @@ class ZaqarSource(base.Stream):
             datacontenttype="application/json",
             data=body,
         )
+
+
+def _is_durable(future: concurrent.futures.Future[bool]) -> bool:
+    return not future.cancelled() and future.exception() is None and future.result()
 
 
 class _Either(threading.Event):

@@ -14,7 +14,6 @@ from oslo_config import cfg
 from funcflow import conf
 from funcflow.triggers import cloud
 from funcflow.triggers.zaqar.queue import Claim, Queue
-from tests.waiting import until
 from tools.services import identities
 
 
@@ -45,7 +44,7 @@ def configured(clouds: identities.Cloud, **more: Any) -> cfg.ConfigOpts:
 def queue(settings: cfg.ConfigOpts, project_id: str, url: str, name: str) -> Iterator[Messages]:
     """A queue of the project, as its users see it."""
     login = cloud.Login(settings)
-    service = cloud.Service(project_id, login.token, lambda: url, 10.0)
+    service = cloud.Service(project_id, login.token, lambda: url, 60.0)
     try:
         service.call("PUT", f"/v2/queues/{name}", {}, {"Client-ID": str(uuid.uuid4())})
         yield Messages(service, name)

@@ -13,9 +13,9 @@ import pytest
 
 from funcflow.cmd import up
 from tests.api.client import Api
+from tests.integration.sources.harness import until
 from tests.integration.sources.test_notification import Service, is_bound
 from tests.integration.sources.test_posted import outputs, trigger
-from tests.waiting import until
 from tools.services import aodh as alarming
 from tools.services import identities
 

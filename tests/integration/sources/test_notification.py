@@ -20,7 +20,7 @@ from funcflow import conf, errors
 from funcflow.triggers import base
 from funcflow.triggers.notification.driver import queue_name
 from tests.integration.sources import harness
-from tests.waiting import until
+from tests.integration.sources.harness import until
 from tools.services import rabbitmq as amqp
 
 with warnings.catch_warnings():
@@ -271,8 +271,8 @@ def test_a_broker_that_restarts_loses_nothing(service_folder: Any, exchange: str
             broker.stop()
             gate.set()
             broker.start()
-            until(lambda: len(set(sink.ids)) == 5, timeout=60, what="all five events")
-            until(lambda: is_bound(broker.url, queue_name(trigger)), timeout=30, what="a reader")
+            until(lambda: len(set(sink.ids)) == 5, what="all five events")
+            until(lambda: is_bound(broker.url, queue_name(trigger)), what="a reader")
             until(lambda: depth(broker.url, queue_name(trigger)) == 0, what="an empty queue")
     finally:
         broker.stop()

@@ -13,7 +13,7 @@ import pytest
 from funcflow.cmd import up
 from tests.api.client import Api
 from tests.integration.sources import clouds
-from tests.waiting import until
+from tests.integration.sources.harness import until
 from tools.services import identities
 from tools.services import zaqar as messaging
 
@@ -86,7 +86,7 @@ def test_zaqar_posts_to_who_it_was_told_wants_it(
     project = clouds.project(cloud)
     with clouds.queue(clouds.configured(cloud), project, zaqar.url, "orders") as orders:
         orders.subscribe(made["url"])
-        until(orders.confirmed, timeout=30, what="the subscription to be confirmed")
+        until(orders.confirmed, what="the subscription to be confirmed")
         orders.post({"order": 1})
-        until(lambda: outputs(api, made), timeout=30, what="the run")
+        until(lambda: outputs(api, made), what="the run")
     assert outputs(api, made) == [{"order": 1}]

@@ -11,7 +11,7 @@ import pytest
 from funcflow import firing
 from funcflow.cmd import up
 from tests.api.client import Api
-from tests.waiting import until
+from tests.integration.sources.harness import until
 
 CODE = "def main(**given):\n    return given\n"
 
@@ -43,7 +43,7 @@ def test_the_old_one_says_nothing_about_when_to_look_at_the_new_one(
         def fired() -> bool:
             return len(api("GET", f"/v1/triggers/{made}/firings").json["firings"]) > 2
 
-        until(fired, timeout=60, what="the new source to fire again and again")
+        until(fired, what="the new source to fire again and again")
     finally:
         go_on.set()
         server.stop()

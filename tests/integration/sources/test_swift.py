@@ -10,7 +10,7 @@ import pytest
 from funcflow import errors
 from funcflow.triggers import cloud as clients
 from tests.integration.sources import clouds, harness
-from tests.waiting import until
+from tests.integration.sources.harness import until
 from tools.services import identities
 from tools.services import swift as object_store
 
