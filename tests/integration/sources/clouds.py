@@ -14,6 +14,7 @@ from oslo_config import cfg
 from funcflow import conf
 from funcflow.triggers import cloud
 from funcflow.triggers.zaqar.queue import Claim, Queue
+from tests.waiting import until
 from tools.services import identities
 
 
@@ -72,7 +73,7 @@ class Messages(Queue):
             answer = self._call("GET", "/stats", accepted=(503,))
             return answer if answer.status == 200 else None
 
-        told: dict[str, int] = json.loads(until(asked, what="numbers").data)["messages"]
+        told: dict[str, int] = json.loads(until(asked, 60, "numbers").data)["messages"]
         return {name: told[name] for name in ("claimed", "free", "total")}
 
     def subscribe(self, subscriber: str) -> None:
