@@ -166,9 +166,12 @@ def cloud(keystone: identity.Server) -> Iterator[identities.Cloud]:
 
 
 @pytest.fixture(scope="session")
-def swift(service_folder: Path, keystone: identity.Server) -> Iterator[object_store.Server]:
-    """A Swift shared by all tests, behind the shared Keystone: use accounts of your own."""
-    server = object_store.Server(service_folder / "swift", keystone.url)
+def swift(
+    service_folder: Path, keystone: identity.Server, rabbitmq_broker: amqp.Broker
+) -> Iterator[object_store.Server]:
+    """A Swift shared by all tests, behind the shared Keystone: use accounts of your own. It tells
+    the shared broker of requests."""
+    server = object_store.Server(service_folder / "swift", keystone.url, broker=rabbitmq_broker.url)
     try:
         server.start()
         yield server

@@ -33,9 +33,7 @@ def is_current(connection: sa.Connection, trigger: Trigger, *, hold: bool = Fals
     return row is not None and row.updated_at == trigger.updated_at
 
 
-def save(
-    connection: sa.Connection, trigger: Trigger, epoch: int, cursor: Any, now: float
-) -> bool:
+def save(connection: sa.Connection, trigger: Trigger, epoch: int, cursor: Any, now: float) -> bool:
     """False: a later claim has written, or the trigger is another one by now, or gone; nothing
     was changed."""
     text = json.dumps(cursor, ensure_ascii=False)

@@ -2,7 +2,8 @@
 
 ``up`` leaves a process behind that owns the servers; ``down`` ends it and them. Names:
 zookeeper, ensemble, postgres, rabbitmq, keystone, swift, barbican and zaqar (with keystone),
-aodh (with keystone, postgres and rabbitmq), kubernetes; the first, third and fourth by default. ``install`` fetches those of PyPI early.
+aodh (with keystone, postgres and rabbitmq), kubernetes; the first, third and fourth by default.
+``install`` fetches those of PyPI early.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from oslo_config import cfg
 
-from funcflow import errors, events
+from funcflow import events
 from funcflow.events import BadEvent, Event, Trigger
 from funcflow.triggers import base, cloud, fields
 from funcflow.triggers.patience import Patience
