@@ -1,56 +1,36 @@
 """``python -m benchmarks.triggers``: from an event to its function, for each source.
 
-An embedded funcflow behind a Keystone, with a real RabbitMQ and Zaqar. An event carries when it
-was sent, the function answers when it began; both clocks are this machine's.
+An embedded funcflow behind a Keystone, with a real RabbitMQ, Zaqar, Swift and Aodh. An event
+carries when it was sent, the function answers when it began; both clocks are this machine's.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import json
 import os
-import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import kombu
 
-from benchmarks import embedded, measure
+from benchmarks import measure
+from benchmarks.triggers_stage import Stage, stage
 from funcflow import conf, events, plugins
 from funcflow.triggers import base, cloud
-from tools.services import identities, keystone, process, rabbitmq, zaqar
+from tools.services import aodh, process
 
 FUNCTION = """
 import time
-def main(sent=None, **more):
-    return {"sent": sent, "began": time.time()}
-"""
-_SETTINGS = """\
-[api]
-auth = keystone
-[keystone_authtoken]
-{login}
-project_name = service
-project_domain_id = default
-[openstack]
-{login}
-zaqar_url = {zaqar}
-[notifications]
-transport_url = {broker}
-[quotas]
-invocations_per_minute = -1
-"""
-_LOGIN = """\
-auth_type = password
-auth_url = {url}
-username = funcflow
-password = funcflowpw
-user_domain_id = default
+def main(sent=None, object=None, reason_data=None, **more):
+    began = time.time()
+    if reason_data is not None:
+        sent = {name: value for name, _, value in reason_data["event"]["traits"]}["sent"]
+    return {"sent": float(sent or object), "began": began}
 """
 _PROJECT_EXCHANGE = "bench"
 #: Zaqar takes so many messages in one request.
@@ -58,84 +38,6 @@ _BATCH = 10
 _PATIENCE = 120.0
 
 Send = Callable[[int], None]
-
-
-@dataclasses.dataclass(frozen=True)
-class Stage:
-    """What runs, and how it is called."""
-
-    url: str
-    #: Processes that take part, by name.
-    parts: Mapping[str, int]
-    project_id: str
-    api: cloud.Service
-    broker: str
-    queues: cloud.Service
-    zaqar: str
-    tokens: cloud.Tokens
-
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        return json.loads(self.api.call(method, path, body).data)
-
-    @property
-    def pids(self) -> Sequence[int]:
-        return list(self.parts.values())
-
-    def settled(self) -> int:
-        """Executions that are over, of all functions."""
-        text = self.api.call("GET", "/metrics").data.decode()
-        found = re.search(r'^funcflow_executions{state="settled"} (\S+)', text, re.MULTILINE)
-        if found is None:
-            raise process.ServiceError("the metrics do not tell of executions")
-        return int(float(found[1]))
-
-    def executions(self, function_id: str) -> Iterator[Any]:
-        """All of a function, newest first."""
-        marker = ""
-        while True:
-            path = f"/v1/executions?function_id={function_id}&limit=1000{marker}"
-            rows = self.call("GET", path)["executions"]
-            yield from rows
-            if len(rows) < 1000:
-                return
-            marker = f"&marker={rows[-1]['id']}"
-
-
-@contextlib.contextmanager
-def stage() -> Iterator[Stage]:
-    with process.workspace() as folder, contextlib.ExitStack() as stack:
-        identity = keystone.Server(folder / "keystone")
-        stack.callback(identity.stop)
-        identity.start()
-        queues = zaqar.Server(folder / "zaqar", identity.url)
-        broker = rabbitmq.Broker(folder / "rabbitmq")
-        for server in (queues, broker):
-            stack.callback(server.stop)
-            server.start()
-        admin = stack.enter_context(identities.Cloud(identity.url))
-        user = admin.user("funcflow")
-        admin.grant(user, "service", "admin", project=admin.project("service"))
-        project_id = admin.project("bench")
-        admin.grant(user, "member", project=project_id)
-        login = _LOGIN.format(url=identity.url)
-        url = broker.url.replace("amqp:", "rabbit:")
-        settings = _SETTINGS.format(login=login, zaqar=queues.url, broker=url)
-        served = stack.enter_context(embedded.embedded(settings))
-        token = admin.token(user, project_id=project_id)
-
-        def service(where: str) -> cloud.Service:
-            made = cloud.Service(project_id, lambda project, fresh: token, lambda: where, 30.0)
-            stack.callback(made.close)
-            return made
-
-        parts = {
-            "funcflow": served.pid, "Zaqar": queues.pid, "Redis": queues.redis.pid,
-            "RabbitMQ": broker.pid,
-        }  # fmt: skip
-        yield Stage(
-            served.url, {name: pid for name, pid in parts.items() if pid}, project_id, service(served.url), broker.url, service(queues.url),
-            queues.url, lambda project, fresh: token,
-        )  # fmt: skip
 
 
 def by_notification(it: Stage, send: list[Send], count: int) -> dict[str, Any]:
@@ -172,12 +74,57 @@ def by_claim(it: Stage, send: list[Send], count: int) -> dict[str, Any]:
     return {"type": "zaqar", "queue": "bench", "interval": 0.1}
 
 
+def by_upload(it: Stage, send: list[Send], count: int) -> dict[str, Any]:
+    """As :func:`by_notification`; the object's name tells when it was sent."""
+    it.account.call("PUT", "/bench")
+
+    def put(number: int) -> None:
+        for _ in range(number):
+            it.account.call("PUT", f"/bench/{time.time()}", "x")
+
+    send.append(put)
+    return {"type": "swift", "container": "bench", "interval": 60}
+
+
+def by_alarm(it: Stage, send: list[Send], count: int) -> dict[str, Any]:
+    """As :func:`by_notification`: Aodh hears of an event, and posts to the trigger's address."""
+    connection = kombu.Connection(it.broker)
+    producer = connection.Producer()
+    exchange, topic, priority = aodh.EVENTS
+
+    def publish(number: int) -> None:
+        for _ in range(number):
+            traits = [["project_id", 1, it.project_id], ["sent", 1, repr(time.time())]]
+            event = {
+                "message_id": str(uuid.uuid4()), "event_type": "bench", "traits": traits,
+                "generated": "2026-01-01T00:00:00",
+            }  # fmt: skip
+            told = {
+                "message_id": str(uuid.uuid4()), "publisher_id": "bench", "event_type": "event",
+                "priority": "SAMPLE", "payload": [event], "timestamp": "2026-01-01 00:00:00",
+                "_unique_id": uuid.uuid4().hex,
+            }  # fmt: skip
+            body = {"oslo.version": "2.0", "oslo.message": json.dumps(told)}
+            producer.publish(body, exchange=exchange, routing_key=f"{topic}.{priority}")
+
+    send.append(publish)
+    return {"type": "aodh", "states": ["alarm"]}
+
+
 def by_post(it: Stage, send: list[Send], count: int) -> dict[str, Any]:
     """As :func:`by_notification`; sends to the trigger's address, which comes later."""
     return {"type": "webhook", "signature": "none"}
 
 
-SOURCES = {"webhook": by_post, "notification": by_notification, "zaqar": by_claim}
+SOURCES = {
+    "webhook": by_post,
+    "notification": by_notification,
+    "zaqar": by_claim,
+    "swift": by_upload,
+    "aodh": by_alarm,
+}
+#: Those that are measured with many events, too.
+MANY = ("notification", "zaqar")
 
 
 def measured(it: Stage, name: str, count: int, rate: float, seconds: float) -> list[Any]:
@@ -198,6 +145,11 @@ def measured(it: Stage, name: str, count: int, rate: float, seconds: float) -> l
                 it.call("POST", path, {"sent": time.time()})
 
         send.append(post)
+    if name == "aodh":
+        it.alarms.call("POST", "/v2/alarms", {
+            "name": "bench", "type": "event", "event_rule": {"event_type": "bench"},
+            "alarm_actions": [trigger["url"]], "repeat_actions": True,
+        })  # fmt: skip
     time.sleep(3)  # Until the source is served.
     base = it.settled()
     with measure.Stopwatch(it.pids) as watch:
@@ -207,7 +159,9 @@ def measured(it: Stage, name: str, count: int, rate: float, seconds: float) -> l
     told = began(it, target)[1:]
     latencies = [each["began"] - each["sent"] for each in told]
     rows = [measure.figures(f"{name}, one at a time", latencies, watch.seconds, watch.cpu)]
-    return [*rows, sustained(it, name, target, send[0], rate, seconds)]
+    if name in MANY:
+        rows.append(sustained(it, name, target, send[0], rate, seconds))
+    return rows
 
 
 def sustained(
@@ -305,7 +259,7 @@ def main() -> None:
     rows: list[measure.Figures] = []
     with stage() as it:
         for name in asked.sources.split(","):
-            if name != "webhook":
+            if name in MANY:
                 rows.append(capacity(it, name, int(asked.rate * asked.seconds)))
             if not asked.alone:
                 rows += measured(it, name, asked.count, asked.rate, asked.seconds)
