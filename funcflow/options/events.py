@@ -24,7 +24,6 @@ OPTIONS = [
             "zaqar_subscription",
             "aodh",
             "swift",
-            "swift",
         ],
         help="Types of sources that triggers may have.",
     ),
