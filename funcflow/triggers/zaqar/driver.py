@@ -32,8 +32,8 @@ TYPE: Final = "org.openstack.zaqar.message"
 QUEUE: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
 #: Claims that are worked on at the same time while there are many messages, so that nobody waits
 #: for Zaqar; and messages that are delivered at the same time, so that they share transactions.
-_LANES: Final = 2
-_THREADS: Final = MOST
+_LANES: Final = 4
+_THREADS: Final = 2 * MOST
 #: Seconds before Zaqar is asked again that did not answer; doubles.
 _PAUSES: Final = (0.2, 15.0)
 
