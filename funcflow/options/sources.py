@@ -59,7 +59,7 @@ NOTIFICATIONS = [
     cfg.IntOpt(
         "prefetch", default=32, min=1, help="Notifications that one trigger has in hand at most."
     ),
-    cfg.IntOpt("threads", default=16, min=1, help="Of them, those delivered at the same time."),
+    cfg.IntOpt("threads", default=32, min=1, help="Of them, those delivered at the same time."),
 ]
 
 #: How to log in is keystoneauth's own options in the same section.
