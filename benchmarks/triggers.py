@@ -1,56 +1,36 @@
 """``python -m benchmarks.triggers``: from an event to its function, for each source.
 
-An embedded funcflow behind a Keystone, with a real RabbitMQ and Zaqar. An event carries when it
-was sent, the function answers when it began; both clocks are this machine's.
+An embedded funcflow behind a Keystone, with a real RabbitMQ, Zaqar, Swift and Aodh. An event
+carries when it was sent, the function answers when it began; both clocks are this machine's.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import json
 import os
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import kombu
 
-from benchmarks import embedded, measure
+from benchmarks import measure
+from benchmarks.triggers_stage import Stage, stage
 from funcflow import conf, events, plugins
-from funcflow.delegations import Delegation, Lender
 from funcflow.triggers import base, cloud
-from tools.services import identities, keystone, process, rabbitmq, zaqar
+from tools.services import aodh, process
 
 FUNCTION = """
 import time
-def main(sent=None, **more):
-    return {"sent": sent, "began": time.time()}
-"""
-_SETTINGS = """\
-[api]
-auth = keystone
-[keystone_authtoken]
-{login}
-project_name = service
-project_domain_id = default
-[openstack]
-{login}
-zaqar_url = {zaqar}
-[notifications]
-transport_url = {broker}
-[quotas]
-invocations_per_minute = -1
-"""
-_LOGIN = """\
-auth_type = password
-auth_url = {url}
-username = funcflow
-password = funcflowpw
-user_domain_id = default
+def main(sent=None, object=None, reason_data=None, **more):
+    began = time.time()
+    if reason_data is not None:
+        sent = {name: value for name, _, value in reason_data["event"]["traits"]}["sent"]
+    return {"sent": float(sent or object), "began": began}
 """
 _PROJECT_EXCHANGE = "bench"
 #: Zaqar takes so many messages in one request.
@@ -58,58 +38,6 @@ _BATCH = 10
 _PATIENCE = 120.0
 
 Send = Callable[[int], None]
-
-
-@dataclasses.dataclass(frozen=True)
-class Stage:
-    """What runs, and how it is called."""
-
-    url: str
-    pids: Sequence[int]
-    project_id: str
-    api: cloud.Service
-    broker: str
-    queues: cloud.Service
-    zaqar: str
-    lent: Lender
-
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        return json.loads(self.api.call(method, path, body).data)
-
-
-@contextlib.contextmanager
-def stage() -> Iterator[Stage]:
-    with process.workspace() as folder, contextlib.ExitStack() as stack:
-        identity = keystone.Server(folder / "keystone")
-        stack.callback(identity.stop)
-        identity.start()
-        queues = zaqar.Server(folder / "zaqar", identity.url)
-        broker = rabbitmq.Broker(folder / "rabbitmq")
-        for server in (queues, broker):
-            stack.callback(server.stop)
-            server.start()
-        admin = stack.enter_context(identities.Cloud(identity.url))
-        user = admin.user("funcflow")
-        admin.grant(user, "service", "admin", project=admin.project("service"))
-        project_id = admin.project("bench")
-        admin.grant(user, "member", project=project_id)
-        login = _LOGIN.format(url=identity.url)
-        url = broker.url.replace("amqp:", "rabbit:")
-        settings = _SETTINGS.format(login=login, zaqar=queues.url, broker=url)
-        served = stack.enter_context(embedded.embedded(settings))
-        token = admin.token(user, project_id=project_id)
-
-        def service(where: str) -> cloud.Service:
-            made = cloud.Service(project_id, lambda project, fresh: token, lambda: where, 30.0)
-            stack.callback(made.close)
-            return made
-
-        pids = [pid for pid in (served.pid, queues.pid, queues.redis.pid, broker.pid) if pid]
-        lent = Delegation(token=token, expires_at=0.0, user_id="", project_id=project_id)
-        yield Stage(
-            served.url, pids, project_id, service(served.url), broker.url, service(queues.url),
-            queues.url, lambda fresh: lent,
-        )  # fmt: skip
 
 
 def by_notification(it: Stage, send: list[Send], count: int) -> dict[str, Any]:
@@ -146,12 +74,57 @@ def by_claim(it: Stage, send: list[Send], count: int) -> dict[str, Any]:
     return {"type": "zaqar", "queue": "bench", "interval": 0.1}
 
 
+def by_upload(it: Stage, send: list[Send], count: int) -> dict[str, Any]:
+    """As :func:`by_notification`; the object's name tells when it was sent."""
+    it.account.call("PUT", "/bench")
+
+    def put(number: int) -> None:
+        for _ in range(number):
+            it.account.call("PUT", f"/bench/{time.time()}", "x")
+
+    send.append(put)
+    return {"type": "swift", "container": "bench", "interval": 60}
+
+
+def by_alarm(it: Stage, send: list[Send], count: int) -> dict[str, Any]:
+    """As :func:`by_notification`: Aodh hears of an event, and posts to the trigger's address."""
+    connection = kombu.Connection(it.broker)
+    producer = connection.Producer()
+    exchange, topic, priority = aodh.EVENTS
+
+    def publish(number: int) -> None:
+        for _ in range(number):
+            traits = [["project_id", 1, it.project_id], ["sent", 1, repr(time.time())]]
+            event = {
+                "message_id": str(uuid.uuid4()), "event_type": "bench", "traits": traits,
+                "generated": "2026-01-01T00:00:00",
+            }  # fmt: skip
+            told = {
+                "message_id": str(uuid.uuid4()), "publisher_id": "bench", "event_type": "event",
+                "priority": "SAMPLE", "payload": [event], "timestamp": "2026-01-01 00:00:00",
+                "_unique_id": uuid.uuid4().hex,
+            }  # fmt: skip
+            body = {"oslo.version": "2.0", "oslo.message": json.dumps(told)}
+            producer.publish(body, exchange=exchange, routing_key=f"{topic}.{priority}")
+
+    send.append(publish)
+    return {"type": "aodh", "states": ["alarm"]}
+
+
 def by_post(it: Stage, send: list[Send], count: int) -> dict[str, Any]:
     """As :func:`by_notification`; sends to the trigger's address, which comes later."""
     return {"type": "webhook", "signature": "none"}
 
 
-SOURCES = {"webhook": by_post, "notification": by_notification, "zaqar": by_claim}
+SOURCES = {
+    "webhook": by_post,
+    "notification": by_notification,
+    "zaqar": by_claim,
+    "swift": by_upload,
+    "aodh": by_alarm,
+}
+#: Those that are measured with many events, too.
+MANY = ("notification", "zaqar")
 
 
 def measured(it: Stage, name: str, count: int, rate: float, seconds: float) -> list[Any]:
@@ -172,25 +145,60 @@ def measured(it: Stage, name: str, count: int, rate: float, seconds: float) -> l
                 it.call("POST", path, {"sent": time.time()})
 
         send.append(post)
+    if name == "aodh":
+        it.alarms.call("POST", "/v2/alarms", {
+            "name": "bench", "type": "event", "event_rule": {"event_type": "bench"},
+            "alarm_actions": [trigger["url"]], "repeat_actions": True,
+        })  # fmt: skip
     time.sleep(3)  # Until the source is served.
-    done = 0
+    base = it.settled()
     with measure.Stopwatch(it.pids) as watch:
-        for _ in range(count + 1):
+        for number in range(count + 1):
             send[0](1)
-            done += 1
-            latencies = wait(it, target, done)
-    rows = [measure.figures(f"{name}, one at a time", latencies[1:], watch.seconds, watch.cpu)]
-    many = int(rate * seconds)
+            wait(it, base + number + 1)
+    told = began(it, target)[1:]
+    latencies = [each["began"] - each["sent"] for each in told]
+    rows = [measure.figures(f"{name}, one at a time", latencies, watch.seconds, watch.cpu)]
+    if name in MANY:
+        rows.append(sustained(it, name, target, send[0], rate, seconds))
+    return rows
+
+
+def sustained(
+    it: Stage, name: str, target: str, send: Send, rate: float, seconds: float
+) -> measure.Figures:
+    """Many events at a rate; the row's own rate is that at which functions were begun."""
+    many, base, last = int(rate * seconds), it.settled(), time.time()
+    before = {part: measure.cpu_seconds([pid]) for part, pid in it.parts.items()}
     with measure.Stopwatch(it.pids) as watch:
         begin = time.monotonic()
         for number in range(0, many, _BATCH):
             time.sleep(max(0.0, begin + number / rate - time.monotonic()))
-            send[0](_BATCH)
+            send(_BATCH)
         sent = time.monotonic() - begin
-        latencies = wait(it, target, done + many)[done:]
-    print(f"{name}: {many} events sent at {many / sent:.0f}/s, run at {many / watch.seconds:.0f}/s")
-    rows.append(measure.figures(f"{name}, {rate:g}/s", latencies, watch.seconds, watch.cpu))
-    return rows
+        wait(it, base + many)
+    used = {part: measure.cpu_seconds([pid]) - before[part] for part, pid in it.parts.items()}
+    told = [each for each in began(it, target) if each["sent"] > last]
+    latencies = [each["began"] - each["sent"] for each in told]
+    took = max(each["began"] for each in told) - told[0]["sent"]
+    shares = ", ".join(f"{part} {1000 * cpu / many:.2f}" for part, cpu in used.items())
+    print(f"{name}: {many} events sent at {many / sent:.0f}/s; processor ms for each: {shares}")
+    return measure.figures(f"{name}, {rate:g}/s for {seconds:g} s", latencies, took, watch.cpu)
+
+
+def began(it: Stage, function_id: str) -> list[dict[str, float]]:
+    """What the runs of a function say, in the order in which their events were sent."""
+    told = [json.loads(each["result"])["output"] for each in it.executions(function_id)]
+    return sorted(told, key=lambda each: float(each["sent"]))
+
+
+def wait(it: Stage, settled: int) -> None:
+    """Until so many executions are over."""
+    deadline = time.monotonic() + _PATIENCE
+    while (found := it.settled()) < settled:
+        if time.monotonic() > deadline:
+            raise process.ServiceError(f"{settled - found} events were not run")
+        time.sleep(0.02)
 
 
 def capacity(it: Stage, name: str, many: int) -> measure.Figures:
@@ -240,32 +248,18 @@ def counted(
         made.close()
 
 
-def wait(it: Stage, function_id: str, number: int) -> list[float]:
-    """Seconds from event to function of so many runs, in the order in which they were sent."""
-    deadline = time.monotonic() + _PATIENCE
-    while time.monotonic() < deadline:
-        shown = it.call("GET", f"/v1/executions?function_id={function_id}&limit=1000")
-        results = [json.loads(each["result"]) for each in shown["executions"]
-                   if each["status"] == "success"]  # fmt: skip
-        if len(results) >= min(number, 1000):
-            told = sorted((each["output"] for each in results), key=lambda each: each["sent"])
-            return [each["began"] - each["sent"] for each in told]
-        time.sleep(0.05 if number < 500 else 2.0)
-    raise process.ServiceError(f"{len(results)} of {number} events were run")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=50, help="single events")
     parser.add_argument("--rate", type=float, default=200.0, help="events a second")
-    parser.add_argument("--seconds", type=float, default=4.0, help="for so long")
+    parser.add_argument("--seconds", type=float, default=10.0, help="for so long")
     parser.add_argument("--sources", default=",".join(SOURCES), help="comma separated")
     parser.add_argument("--alone", action="store_true", help="only sources, without functions")
     asked = parser.parse_args()
     rows: list[measure.Figures] = []
     with stage() as it:
         for name in asked.sources.split(","):
-            if name != "webhook":
+            if name in MANY:
                 rows.append(capacity(it, name, int(asked.rate * asked.seconds)))
             if not asked.alone:
                 rows += measured(it, name, asked.count, asked.rate, asked.seconds)

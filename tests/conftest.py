@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tools.images import build
+from tools.services import aodh as alarming
 from tools.services import barbican as secret_store
 from tools.services import identities, kubernetes, postgres, process
 from tools.services import keystone as identity
@@ -166,9 +167,12 @@ def cloud(keystone: identity.Server) -> Iterator[identities.Cloud]:
 
 
 @pytest.fixture(scope="session")
-def swift(service_folder: Path, keystone: identity.Server) -> Iterator[object_store.Server]:
-    """A Swift shared by all tests, behind the shared Keystone: use accounts of your own."""
-    server = object_store.Server(service_folder / "swift", keystone.url)
+def swift(
+    service_folder: Path, keystone: identity.Server, rabbitmq_broker: amqp.Broker
+) -> Iterator[object_store.Server]:
+    """A Swift shared by all tests, behind the shared Keystone: use accounts of your own. It tells
+    the shared broker of requests."""
+    server = object_store.Server(service_folder / "swift", keystone.url, broker=rabbitmq_broker.url)
     try:
         server.start()
         yield server
@@ -208,6 +212,24 @@ def zaqar(service_folder: Path, keystone: identity.Server) -> Iterator[messaging
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def aodh(
+    service_folder: Path,
+    keystone: identity.Server,
+    rabbitmq_broker: amqp.Broker,
+    postgres_server: postgres.Server,
+) -> Iterator[alarming.Server]:
+    """An Aodh behind the shared Keystone, shared by all tests: use projects of your own."""
+    with postgres_server.database() as database:
+        folder = service_folder / "aodh"
+        server = alarming.Server(folder, keystone.url, rabbitmq_broker.url, database)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.kill()  # It takes its time to stop.
 
 
 @pytest.fixture

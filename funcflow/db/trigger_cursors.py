@@ -1,6 +1,8 @@
-"""Where the sources of triggers are, fenced: only the last claim of a partition may write.
+"""Where the sources of triggers are, fenced: only the last claim of a partition may write, and
+only about the trigger as it is now.
 
-Called by the events process, which passes the epoch of its claim with every change.
+Called by the events process, which passes the epoch of its claim, and the trigger as it serves
+it, with every change.
 """
 
 from __future__ import annotations
@@ -24,17 +26,25 @@ def load(connection: sa.Connection, trigger_id: str) -> Any:
     return None if text is None else json.loads(text)
 
 
-def save(connection: sa.Connection, trigger_id: str, epoch: int, cursor: Any, now: float) -> bool:
-    """False: a later claim has written, or the trigger is gone; nothing was changed."""
+def is_current(connection: sa.Connection, trigger: Trigger, *, hold: bool = False) -> bool:
+    """Whether the trigger is still like that. ``hold``: and stays so until the transaction ends."""
+    query = sa.select(_t.c.updated_at).where(_t.c.id == trigger.id)
+    row = connection.execute(query.with_for_update(read=True) if hold else query).first()
+    return row is not None and row.updated_at == trigger.updated_at
+
+
+def save(connection: sa.Connection, trigger: Trigger, epoch: int, cursor: Any, now: float) -> bool:
+    """False: a later claim has written, or the trigger is another one by now, or gone; nothing
+    was changed."""
     text = json.dumps(cursor, ensure_ascii=False)
-    return _write(connection, trigger_id, epoch, cursor=text, updated_at=now)
+    return _write(connection, trigger, epoch, cursor=text, updated_at=now)
 
 
 def schedule(
-    connection: sa.Connection, trigger_id: str, epoch: int, next_at: float | None, now: float
+    connection: sa.Connection, trigger: Trigger, epoch: int, next_at: float | None, now: float
 ) -> bool:
     """Have it looked at then; None: not any more. False: as of :func:`save`."""
-    return _write(connection, trigger_id, epoch, next_at=next_at, updated_at=now)
+    return _write(connection, trigger, epoch, next_at=next_at, updated_at=now)
 
 
 def due(
@@ -82,7 +92,11 @@ def resume(connection: sa.Connection, trigger_id: str, now: float) -> None:
     )
 
 
-def _write(connection: sa.Connection, trigger_id: str, epoch: int, **values: Any) -> bool:
-    mine = sa.and_(_c.c.trigger_id == trigger_id, _c.c.epoch <= epoch)
+def _write(connection: sa.Connection, trigger: Trigger, epoch: int, **values: Any) -> bool:
+    # Of a source that was replaced meanwhile: what it has to say is not of the new one. A lock,
+    # not a condition: whoever waits for a row of PostgreSQL looks again at that row alone.
+    if not is_current(connection, trigger, hold=True):
+        return False
+    mine = sa.and_(_c.c.trigger_id == trigger.id, _c.c.epoch <= epoch)
     changed = connection.execute(sa.update(_c).where(mine).values(epoch=epoch, **values))
     return changed.rowcount == 1

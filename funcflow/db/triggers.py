@@ -139,6 +139,8 @@ def delete(connection: sa.Connection, trigger_id: str) -> None:
 
     :raises errors.NotFound: it is gone
     """
+    # First, as whoever writes the cursor does.
+    connection.execute(sa.select(_t.c.id).where(_t.c.id == trigger_id).with_for_update())
     connection.execute(sa.delete(_c).where(_c.c.trigger_id == trigger_id))
     waiting = trigger_tables.trigger_events
     connection.execute(sa.delete(waiting).where(waiting.c.trigger_id == trigger_id))

@@ -41,7 +41,11 @@ class FencedCursor:
 
     def load(self) -> Any:
         with self._parts.database.read() as connection:
-            return trigger_cursors.load(connection, self._trigger.id)
+            found = trigger_cursors.load(connection, self._trigger.id)
+            # Asked afterwards: then what was found is of this source, not of the next.
+            if not trigger_cursors.is_current(connection, self._trigger):
+                raise base.Lost("the trigger changed")
+        return found
 
     def save(self, value: Any) -> None:
         self.change(trigger_cursors.save, value)
@@ -51,10 +55,10 @@ class FencedCursor:
         epoch = claimed(self._parts, self._trigger)
         now = self._parts.clock()
         done = self._parts.database.transact(
-            lambda connection: function(connection, self._trigger.id, epoch, value, now)
+            lambda connection: function(connection, self._trigger, epoch, value, now)
         )
         if not done:
-            raise base.Lost("the trigger is served elsewhere, or gone")
+            raise base.Lost("the trigger is served elsewhere, changed, or gone")
 
 
 def claimed(parts: Parts, trigger: Trigger) -> int:

@@ -50,10 +50,16 @@ NOTIFICATIONS = [
         help="How an exchange is made that is not there yet: as the services' "
         "amqp_durable_queues says.",
     ),
+    cfg.StrOpt(
+        "swift_exchange",
+        help="Exchange where Swift's ceilometermiddleware publishes (its control_exchange, swift "
+        "by default). With it, swift sources look at once when a request was made to their "
+        "container, and not by the clock alone. Default: Swift tells nothing.",
+    ),
     cfg.IntOpt(
         "prefetch", default=32, min=1, help="Notifications that one trigger has in hand at most."
     ),
-    cfg.IntOpt("threads", default=4, min=1, help="Of them, those delivered at the same time."),
+    cfg.IntOpt("threads", default=32, min=1, help="Of them, those delivered at the same time."),
 ]
 
 #: How to log in is keystoneauth's own options in the same section.

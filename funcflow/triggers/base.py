@@ -72,7 +72,7 @@ class Busy(errors.TooMany):
 
 
 class Lost(errors.Unavailable):
-    """Another process serves the trigger by now."""
+    """Another process serves the trigger by now, or it is another one."""
 
     code = "trigger_moved"
 
@@ -81,7 +81,10 @@ class Cursor(Protocol):
     """Where a source was: a small JSON value, kept in the database with the trigger."""
 
     def load(self) -> Any:
-        """What was saved last; None at first."""
+        """What was saved last; None at first.
+
+        :raises Lost: the trigger is another one by now
+        """
 
     def save(self, value: Any) -> None:
         """Durable once it returns.

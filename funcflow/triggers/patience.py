@@ -34,13 +34,15 @@ class Patience:
         #: Until when, monotonic, nothing at all is delivered.
         self._not_before = 0.0
 
-    def deliver(self, event: Event) -> bool:
+    def deliver(self, event: Event, stop: threading.Event | None = None) -> bool:
         """Whether the event is dealt with, and may be acknowledged; False: we are to stop.
 
+        :param stop: of this event, in place of the one for all
         :raises funcflow.triggers.base.Lost: the trigger is somebody else's
         """
         pause, longest = _PAUSES
-        while not self._stop.wait(max(0.0, self._not_before - time.monotonic())):
+        stop = stop or self._stop
+        while not stop.wait(max(0.0, self._not_before - time.monotonic())):
             try:
                 self._deliver(event)
                 return True
@@ -54,7 +56,7 @@ class Patience:
                     return True
             except errors.FuncflowError as exc:
                 LOG.warning("Event %s from %s waits: %s", event.id, event.source, exc.message)
-            self._stop.wait(pause)
+            stop.wait(pause)
             pause = min(longest, pause * 2)
         return False
 

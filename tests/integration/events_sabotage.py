@@ -18,6 +18,8 @@ from funcflow import submit
 from funcflow.cmd import events as program
 from funcflow.db import firings, trigger_cursors, trigger_events
 from funcflow.db.engine import Database
+from funcflow.triggers.notification import broker
+from funcflow.triggers.zaqar import queue
 from tests.integration.sabotage import after, before, die
 
 
@@ -72,6 +74,34 @@ POINTS: dict[str, Callable[[], None]] = {
 }
 
 
+#: Around what sources tell those they have events from.
+SOURCES: dict[str, Callable[[], None]] = {
+    "before the broker is told": lambda: before(broker.Queue, "acknowledge"),
+    "after the broker is told": lambda: after(broker.Queue, "acknowledge"),
+    "after the claim": lambda: after(queue.Queue, "claim", lambda claim: claim is not None),
+    "before the deletion": lambda: before(queue.Queue, "delete"),
+    "after the deletion": lambda: after(queue.Queue, "delete"),
+}
+
+
+def claims_of(config_file: Path) -> Path:
+    """Where ids of the claims are that processes made at Zaqar: who dies leaves them open."""
+    return config_file.with_name("claims")
+
+
+def note_claims(file: Path) -> None:
+    claim = queue.Queue.claim
+
+    def noted(self: queue.Queue, ttl: int, limit: int) -> queue.Claim | None:
+        made = claim(self, ttl, limit)
+        if made is not None:
+            with file.open("a") as told:
+                told.write(f"{made.id}\n")
+        return made
+
+    setattr(queue.Queue, "claim", noted)  # noqa: B010 - mypy minds an assignment
+
+
 class Zygote:
     """Makes events processes by forking, which costs little: all modules are loaded already."""
 
@@ -110,8 +140,9 @@ def _fork(point: str, config_file: str) -> int:
     if child:
         return child
     os.close(0)
+    note_claims(claims_of(Path(config_file)))
     if point:
-        POINTS[point]()
+        {**POINTS, **SOURCES}[point]()
     os._exit(program.main(["--config-file", config_file]))
 
 

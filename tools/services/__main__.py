@@ -2,7 +2,8 @@
 
 ``up`` leaves a process behind that owns the servers; ``down`` ends it and them. Names:
 zookeeper, ensemble, postgres, rabbitmq, keystone, swift, barbican and zaqar (with keystone),
-kubernetes; the first, third and fourth by default. ``install`` fetches those of PyPI early.
+aodh (with keystone, postgres and rabbitmq), kubernetes; the first, third and fourth by default.
+``install`` fetches those of PyPI early.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.services import (
+    aodh,
     barbican,
     ceilometer,
     keystone,
@@ -43,8 +45,15 @@ NAMES = (
     "swift",
     "barbican",
     "zaqar",
+    "aodh",
     "kubernetes",
 )
+NEEDS = {
+    "swift": ("keystone",),
+    "barbican": ("keystone",),
+    "zaqar": ("keystone",),
+    "aodh": ("keystone", "postgres", "rabbitmq"),
+}
 DEFAULT = ("zookeeper", "postgres", "rabbitmq")
 
 
@@ -66,8 +75,8 @@ def _start(name: str, folder: Path, stack: contextlib.ExitStack, urls: dict[str,
     """Start one, and those it needs, and note where they are."""
     if name in urls:
         return
-    if name in ("swift", "barbican", "zaqar"):
-        _start("keystone", folder, stack, urls)
+    for other in NEEDS.get(name, ()):
+        _start(other, folder, stack, urls)
     if name == "kubernetes":
         cluster = kubernetes.Cluster()
         stack.enter_context(cluster.shared())
@@ -102,6 +111,11 @@ def _make(name: str, folder: Path, urls: Mapping[str, str]) -> tuple[Any, str]:
     if name == "zaqar":
         queues = zaqar.Server(folder, urls["keystone"])
         return queues, queues.url
+    if name == "aodh":
+        alarms = aodh.Server(
+            folder, *(urls[other] for other in ("keystone", "rabbitmq", "postgres"))
+        )
+        return alarms, alarms.url
     broker = rabbitmq.Broker(folder)
     return broker, broker.url
 
@@ -178,6 +192,7 @@ def main() -> int:
         swift.install()
         barbican.install()
         zaqar.install()
+        aodh.install()
         mistral.install()
         ceilometer.install()
         return 0

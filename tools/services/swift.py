@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tools.services import identities, process, virtualenv
 
-REQUIREMENTS = ("swift==2.38.3", "keystonemiddleware==13.0.1")
+REQUIREMENTS = ("swift==2.38.3", "keystonemiddleware==13.0.1", "ceilometermiddleware==3.13.0")
 USER = "swift"
 SERVERS = ("account", "container", "object")
 
@@ -49,7 +49,7 @@ _PROXY = """\
 [pipeline:main]
 pipeline = catch_errors gatekeeper healthcheck proxy-logging listing_formats bulk tempurl \
 formpost authtoken keystoneauth copy container-quotas account-quotas slo dlo \
-versioned_writes symlink proxy-logging proxy-server
+versioned_writes symlink proxy-logging {last} proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
@@ -77,6 +77,27 @@ use = egg:swift#account_quotas
 [filter:proxy-logging]
 use = egg:swift#proxy_logging
 """
+# Without a retry of none it stops the whole proxy while the broker is away.
+_NOTIFY = """\
+[oslo_messaging_notifications]
+retry = 0
+[oslo_messaging_rabbit]
+kombu_reconnect_delay = 0
+heartbeat_timeout_threshold = 0
+"""
+_TELLING = """\
+[filter:ceilometer]
+paste.filter_factory = ceilometermiddleware.swift:filter_factory
+url = {broker}
+driver = messagingv2
+topic = notifications
+control_exchange = {exchange}
+nonblocking_notify = true
+extra_config_files = {folder}/notify.conf
+swift_conf_file = {folder}/swift.conf
+"""
+#: Where a Swift publishes that tells what it does.
+EXCHANGE = "swift"
 
 
 def install() -> Path:
@@ -110,13 +131,17 @@ class Server:
 
     :param auth_url: a Keystone's, where Swift's user is made at the first start
     :param listed: whether it is the one in the catalog
+    :param broker: AMQP URL of where it tells of requests; None: it tells nobody
     """
 
-    def __init__(self, folder: Path, auth_url: str, *, listed: bool = True) -> None:
+    def __init__(
+        self, folder: Path, auth_url: str, *, listed: bool = True, broker: str | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.auth_url = auth_url
         self._listed = listed
+        self._broker = broker
         self.proxy = _Daemon(folder, "proxy")
         self.storage = [_Daemon(folder, kind) for kind in SERVERS]
 
@@ -156,13 +181,22 @@ class Server:
             (self.folder / f"{name}-server.conf").write_text(text)
             self._make_ring(name, daemon.port)
         filters = "".join(f"[filter:{name}]\nuse = egg:swift#{name}\n" for name in _PLAIN)
-        text = self._common(self.proxy.port) + _PROXY.format(auth_url=self.auth_url) + filters
+        last = "ceilometer" if self._broker else ""
+        proxy = _PROXY.format(auth_url=self.auth_url, last=last)
+        text = self._common(self.proxy.port) + proxy + filters + self._telling()
         (self.folder / "proxy-server.conf").write_text(text)
         # Written last: it says that the folder is complete.
         (self.folder / "swift.conf").write_text(
             "[swift-hash]\nswift_hash_path_suffix = funcflow\nswift_hash_path_prefix = test\n"
             "[storage-policy:0]\nname = gold\ndefault = yes\n"
         )
+
+    def _telling(self) -> str:
+        if self._broker is None:
+            return ""
+        (self.folder / "notify.conf").write_text(_NOTIFY)
+        url = self._broker.replace("amqp://", "rabbit://")
+        return _TELLING.format(broker=url, exchange=EXCHANGE, folder=self.folder)
 
     def _common(self, port: int) -> str:
         user = pwd.getpwuid(os.getuid()).pw_name

@@ -61,15 +61,23 @@ class Queue:
     :param exchanges: where services publish
     :param keys: routing keys, as in ``notifications.info``
     :param name: of the queue; None: those of the services, called like the keys
+    :param passing: the queue is this connection's alone, and gone with it
     """
 
     def __init__(
-        self, conf: cfg.ConfigOpts, exchanges: Sequence[str], keys: Sequence[str], name: str | None
+        self,
+        conf: cfg.ConfigOpts,
+        exchanges: Sequence[str],
+        keys: Sequence[str],
+        name: str | None,
+        *,
+        passing: bool = False,
     ) -> None:
         self._conf = conf.notifications
         self._exchanges = exchanges
         self._keys = keys
         self._name = name
+        self._passing = passing
         self._kombu = kombu()
         self._connection: Any = None
 
@@ -89,10 +97,10 @@ class Queue:
             for exchange in self._exchanges:
                 self._declare(exchange)
             channel = self._connection.channel()
-            queues = [self._queue(exchange, key) for exchange in self._exchanges
+            queues = [self._queue(exchange, key).bind(channel) for exchange in self._exchanges
                       for key in self._keys]  # fmt: skip
             for queue in queues:
-                queue.bind(channel).declare()
+                queue.declare()
             consumer = self._kombu.Consumer(
                 channel,
                 list({queue.name: queue for queue in queues}.values()),
@@ -135,12 +143,14 @@ class Queue:
                 connection.release()
 
     def _queue(self, exchange: str, key: str) -> Any:
+        source = self._kombu.Exchange(exchange, "topic", passive=True)
+        if self._passing:
+            return self._kombu.Queue(self._name, source, key, exclusive=True)
         if self._name is None:
-            source = self._kombu.Exchange(exchange, "topic", passive=True)
             return self._kombu.Queue(key, source, key, durable=self._conf.durable_exchanges)
         arguments = {"x-queue-type": self._conf.queue_type}
         return self._kombu.Queue(
-            self._name, self._kombu.Exchange(exchange, "topic", passive=True), key,
+            self._name, source, key,
             durable=True, expires=self._conf.queue_ttl, queue_arguments=arguments,
         )  # fmt: skip
 
@@ -160,6 +170,11 @@ class Queue:
             yield
         except _failures(self._connection) as exc:
             raise Away(f"the broker of notifications is away: {type(exc).__name__}") from exc
+
+
+def body_of(message: Message) -> bytes:
+    """What a message says."""
+    return message.body.encode() if isinstance(message.body, str) else bytes(message.body)
 
 
 def _failures(connection: Any) -> tuple[type[BaseException], ...]:

@@ -103,9 +103,8 @@ class NotificationSource(base.Stream):
 
         :raises funcflow.events.BadEvent: it is no notification
         """
-        body = message.body.encode() if isinstance(message.body, str) else bytes(message.body)
         exchange = str(message.delivery_info.get("exchange"))
-        event = self.event_of(envelope.parse(body), exchange)
+        event = self.event_of(envelope.parse(broker.body_of(message)), exchange)
         return True if event is None else patience.deliver(event)
 
 

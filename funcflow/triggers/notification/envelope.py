@@ -92,8 +92,8 @@ def _project(payload: Any) -> str | None:
         return found
     if isinstance(inner := payload.get("nova_object.data"), Mapping):
         return _first(inner, _PROJECT)
-    if isinstance(account := _account(payload), str):
-        return account
+    if (owner := account(payload)) is not None:
+        return owner
     for value in payload.values():
         # As Neutron does: {"network": {…, "project_id": …}}; and CADF's initiator.
         if isinstance(value, Mapping) and (found := _first(value, _PROJECT)):
@@ -101,15 +101,14 @@ def _project(payload: Any) -> str | None:
     return None
 
 
-def _account(payload: Mapping[str, Any]) -> str | None:
+def account(payload: Mapping[str, Any]) -> str | None:
     """The project whose account Swift tells of: not always that of who asked."""
     target = payload.get("target")
     metadata = target.get("metadata") if isinstance(target, Mapping) else None
     path = metadata.get("path") if isinstance(metadata, Mapping) else None
-    parts = path.split("/") if isinstance(path, str) else []
-    if len(parts) > 2 and "_" in parts[2]:
-        return parts[2].partition("_")[2]
-    return None
+    # v1/AUTH_<project>/<container>/<object>, by most releases without a slash at its beginning.
+    parts = path.removeprefix("/").split("/") if isinstance(path, str) else []
+    return parts[1].partition("_")[2] or None if len(parts) > 1 else None
 
 
 def _first(told: Mapping[str, Any], names: Any) -> str | None:

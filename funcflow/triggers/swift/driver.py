@@ -2,8 +2,7 @@
 
 Stock Swift tells nobody. So the container is listed again and again, and what was seen is kept in
 the cursor: only after an object's event is durable is the object among what was seen. Swift's
-optional notifications are no better base: they say "success" of requests that were refused, and
-get lost while the broker is away.
+optional notifications are no base, but they tell when it is time to look (:mod:`.hints`).
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import itertools
 import logging
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final
 
@@ -22,7 +22,7 @@ from funcflow import errors
 from funcflow.events import Event, Trigger
 from funcflow.triggers import base, cloud, fields
 from funcflow.triggers.patience import Patience
-from funcflow.triggers.swift import listing
+from funcflow.triggers.swift import hints, listing
 from funcflow.triggers.zaqar.driver import check_offered
 
 LOG = logging.getLogger(__name__)
@@ -36,6 +36,8 @@ MOST: Final = 20_000
 _SAVE: Final = 50
 #: Seconds before Swift is asked again that did not answer; doubles.
 _PAUSES: Final = (0.5, 30.0)
+#: Seconds within which a source that rests notices that it is to stop.
+_NOTICE: Final = 0.5
 
 
 class SwiftSource(base.Stream):
@@ -84,20 +86,23 @@ class SwiftSource(base.Stream):
         from funcflow.swift import faults
 
         patience = Patience(deliver, self._tools.skip, stop)
+        place, wake = (self._project_id, self._told["container"]), threading.Event()
         pause, longest = _PAUSES
-        while not stop.is_set():
-            try:
-                self._token()  # That it is still lent is asked each time.
-                self._look(patience)
-            except base.Lost:
-                raise
-            except (errors.Unavailable, faults.Refused) as exc:
-                LOG.warning("Container %s waits: %s", self._told["container"], exc.message)
-                stop.wait(pause)
-                pause = min(longest, pause * 2)
-            else:
-                pause = _PAUSES[0]
-                stop.wait(self._told["interval"])
+        with hints.watching(self._tools.conf, place, wake):
+            while not stop.is_set():
+                wake.clear()
+                try:
+                    self._token()  # That it is still lent is asked each time.
+                    self._look(patience)
+                except base.Lost:
+                    raise
+                except (errors.Unavailable, faults.Refused) as exc:
+                    LOG.warning("Container %s waits: %s", self._told["container"], exc.message)
+                    stop.wait(pause)
+                    pause = min(longest, pause * 2)
+                else:
+                    pause = _PAUSES[0]
+                    _rest(self._told["interval"], stop, wake)
 
     def close(self) -> None:
         self._account.close()
@@ -168,3 +173,11 @@ class SwiftSource(base.Stream):
         if override is not None:
             return f"{override.rstrip('/')}/AUTH_{self._project_id}"
         return self._rights.url(self._project_id, "object-store")
+
+
+def _rest(seconds: float, stop: threading.Event, wake: threading.Event) -> None:
+    """For so long, or until either is set."""
+    end = time.monotonic() + seconds
+    while not stop.is_set() and (left := end - time.monotonic()) > 0:
+        if wake.wait(min(left, _NOTICE)):
+            return

@@ -13,25 +13,27 @@ import contextlib
 import logging
 import re
 import threading
-import time
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from oslo_config import cfg
 
-from funcflow import errors, events
+from funcflow import events
 from funcflow.events import BadEvent, Event, Trigger
 from funcflow.triggers import base, cloud, fields
 from funcflow.triggers.patience import Patience
-from funcflow.triggers.zaqar.queue import MOST, TTL, Claim, Message, Queue
+from funcflow.triggers.zaqar import lanes
+from funcflow.triggers.zaqar.queue import MOST, TTL, Message, Queue
 
 LOG = logging.getLogger(__name__)
 
 TYPE: Final = "org.openstack.zaqar.message"
 #: Names of queues, as Zaqar has them.
 QUEUE: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
-#: Messages of one claim that are delivered at the same time.
-_THREADS: Final = 8
+#: Claims that are worked on at the same time while there are many messages, so that nobody waits
+#: for Zaqar; and messages that are delivered at the same time, so that they share transactions.
+_LANES: Final = 4
+_THREADS: Final = 2 * MOST
 #: Seconds before Zaqar is asked again that did not answer; doubles.
 _PAUSES: Final = (0.2, 15.0)
 
@@ -54,7 +56,6 @@ class ZaqarSource(base.Stream):
             section.call_timeout,
         )
         self._queue = Queue(self._service, self._told["queue"])
-        self._renewed = 0.0
 
     @classmethod
     def check(cls, configuration: Mapping[str, Any], conf: cfg.ConfigOpts) -> dict[str, Any]:
@@ -67,71 +68,49 @@ class ZaqarSource(base.Stream):
         }
 
     def serve(self, deliver: base.Deliver, stop: threading.Event) -> None:
-        with concurrent.futures.ThreadPoolExecutor(_THREADS, thread_name_prefix="zaqar") as pool:
-            pause, longest = _PAUSES
-            while not stop.is_set():
-                try:
-                    more = self._round(deliver, stop, pool)
-                    pause = _PAUSES[0]
-                except (cloud.Away, cloud.Refused) as exc:
-                    LOG.warning("Queue %s waits: %s", self._told["queue"], exc.message)
-                    stop.wait(pause)
-                    pause = min(longest, pause * 2)
-                else:
-                    stop.wait(0 if more else self._told["interval"])
+        full, ended = threading.Event(), threading.Event()
+        either = lanes.Either(stop, ended)
+        patience = Patience(deliver, self._tools.skip, either)
+        with (
+            concurrent.futures.ThreadPoolExecutor(_THREADS, "zaqar") as pool,
+            concurrent.futures.ThreadPoolExecutor(_LANES, "zaqar-lane") as crew,
+        ):
+            work = lanes.Work(self._queue, self._told["ttl"], self._event, patience, pool, full)
+            running = [
+                crew.submit(self._run, lanes.Lane(work), number == 0, full, either)
+                for number in range(_LANES)
+            ]
+            try:
+                for each in concurrent.futures.as_completed(running):
+                    each.result()
+            finally:
+                ended.set()
+
+    def _run(
+        self, lane: lanes.Lane, first: bool, full: threading.Event, stop: threading.Event
+    ) -> None:
+        """The first lane looks again and again; the others help while claims are full."""
+        pause, longest = _PAUSES
+        interval: float = self._told["interval"]
+        while not stop.is_set():
+            if not first and not full.is_set():
+                stop.wait(interval)
+                continue
+            try:
+                more = lane.round(stop)
+                pause = _PAUSES[0]
+            except (cloud.Away, cloud.Refused) as exc:
+                LOG.warning("Queue %s waits: %s", self._told["queue"], exc.message)
+                stop.wait(pause)
+                pause = min(longest, pause * 2)
+            else:
+                if not more:
+                    full.clear()
+                    stop.wait(interval)
 
     def close(self) -> None:
         self._service.close()
         self._rights.close()
-
-    def _round(
-        self, deliver: base.Deliver, stop: threading.Event, pool: concurrent.futures.Executor
-    ) -> bool:
-        """Deal with one claim; whether there may be more."""
-        claim = self._queue.claim(self._told["ttl"], MOST)
-        if claim is None:
-            return False
-        self._renewed = time.monotonic()
-        over = threading.Event()
-        patience = Patience(deliver, self._tools.skip, _Either(stop, over))
-        futures = {
-            pool.submit(patience.deliver, self._event(message)): message
-            for message in claim.messages
-        }
-        try:
-            self._settle(claim, futures, over)
-        finally:
-            over.set()  # Whatever went wrong, nothing is delivered under this claim any more.
-            concurrent.futures.wait(futures)
-            if stop.is_set():
-                with contextlib.suppress(errors.FuncflowError):
-                    self._queue.release(claim)
-        return len(claim.messages) == MOST
-
-    def _settle(
-        self,
-        claim: Claim,
-        futures: dict[concurrent.futures.Future[bool], Message],
-        over: threading.Event,
-    ) -> None:
-        """Delete what is durable, and keep the claim while anything of it is under way."""
-        waiting = set(futures)
-        while waiting and not over.is_set():
-            done, waiting = concurrent.futures.wait(waiting, timeout=self._told["ttl"] / 4)
-            durable = [futures[each] for each in done if each.result()]
-            if durable:
-                self._queue.delete(claim, durable)
-            if waiting and not self._kept(claim):
-                LOG.warning("A claim of queue %s ended too soon", self._told["queue"])
-                over.set()
-
-    def _kept(self, claim: Claim) -> bool:
-        """Whether the claim is ours; renewed when half of its life is over."""
-        now = time.monotonic()
-        if now - self._renewed < self._told["ttl"] / 2:
-            return True
-        self._renewed = now
-        return self._queue.renew(claim, self._told["ttl"])
 
     def _event(self, message: Message) -> Event:
         """A message that is a CloudEvent is that event; else it is the data of one."""
@@ -149,23 +128,6 @@ class ZaqarSource(base.Stream):
             datacontenttype="application/json",
             data=body,
         )
-
-
-class _Either(threading.Event):
-    """Set once either of two is: we are to stop, or the claim is over."""
-
-    def __init__(self, stop: threading.Event, over: threading.Event) -> None:
-        super().__init__()
-        self._both = (stop, over)
-
-    def is_set(self) -> bool:
-        return any(each.is_set() for each in self._both)
-
-    def wait(self, timeout: float | None = None) -> bool:
-        deadline = time.monotonic() + (timeout or 0.0)
-        while not self.is_set() and (left := deadline - time.monotonic()) > 0:
-            self._both[0].wait(min(left, 0.5))
-        return self.is_set()
 
 
 def check_offered(conf: cfg.ConfigOpts, *, lent: bool = True) -> None:

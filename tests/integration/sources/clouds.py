@@ -45,7 +45,7 @@ def configured(clouds: identities.Cloud, **more: Any) -> cfg.ConfigOpts:
 def queue(settings: cfg.ConfigOpts, project_id: str, url: str, name: str) -> Iterator[Messages]:
     """A queue of the project, as its users see it."""
     login = cloud.Login(settings)
-    service = cloud.Service(project_id, login.token, lambda: url, 10.0)
+    service = cloud.Service(project_id, login.token, lambda: url, 60.0)
     try:
         service.call("PUT", f"/v2/queues/{name}", {}, {"Client-ID": str(uuid.uuid4())})
         yield Messages(service, name)
@@ -73,7 +73,7 @@ class Messages(Queue):
             answer = self._call("GET", "/stats", accepted=(503,))
             return answer if answer.status == 200 else None
 
-        told: dict[str, int] = json.loads(until(asked, what="numbers").data)["messages"]
+        told: dict[str, int] = json.loads(until(asked, 60, "numbers").data)["messages"]
         return {name: told[name] for name in ("claimed", "free", "total")}
 
     def subscribe(self, subscriber: str) -> None:

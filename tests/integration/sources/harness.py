@@ -7,13 +7,21 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from oslo_config import cfg
 
 from funcflow import errors, plugins
 from funcflow.events import Event, SourceOf, Target, Trigger
 from funcflow.triggers import base
+from tests import waiting
+
+T = TypeVar("T")
+
+
+def until(predicate: Callable[[], T], timeout: float = 60.0, what: str = "the condition") -> T:
+    """As :func:`tests.waiting.until`, with the patience that several servers need together."""
+    return waiting.until(predicate, timeout, what)
 
 
 class Cursor:
@@ -107,7 +115,7 @@ def served(
         yield source
     finally:
         stop.set()
-        thread.join(20)
+        thread.join(60)
         source.close()
         assert not thread.is_alive()
     assert not raised, raised

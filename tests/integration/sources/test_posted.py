@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from funcflow.cmd import up
 from tests.api.client import Api
 from tests.integration.sources import clouds
-from tests.waiting import until
+from tests.integration.sources.harness import until
 from tools.services import identities
 from tools.services import zaqar as messaging
 
@@ -86,7 +87,30 @@ def test_zaqar_posts_to_who_it_was_told_wants_it(
     project = clouds.project(cloud)
     with clouds.queue(clouds.configured(cloud), project, zaqar.url, "orders") as orders:
         orders.subscribe(made["url"])
-        until(orders.confirmed, timeout=30, what="the subscription to be confirmed")
+        until(orders.confirmed, what="the subscription to be confirmed")
         orders.post({"order": 1})
-        until(lambda: outputs(api, made), timeout=30, what="the run")
+        until(lambda: outputs(api, made), what="the run")
     assert outputs(api, made) == [{"order": 1}]
+
+
+def test_a_confirmation_goes_to_the_zaqar_we_know_alone(api: Api) -> None:
+    """FAULTS 33: whoever has a trigger's address cannot make us call what they like."""
+    made = trigger(api, {"type": "zaqar_subscription", "queue": "orders"})
+    path = made["url"].removeprefix(api.url)
+    with socket.create_server(("127.0.0.1", 0)) as trap:
+        trap.settimeout(0)
+        elsewhere = f"http://127.0.0.1:{trap.getsockname()[1]}/v2/queues/orders"
+        forged = {
+            "Message_Type": "SubscriptionConfirmation",
+            "WSGISubscribeURL": f"{elsewhere}/subscriptions/5760c9fb3990b42e8b7c20bd/confirm",
+            "URL-Signature": "0" * 64,
+            "URL-Methods": "PUT",
+            "URL-Paths": "/v2/queues/orders/subscriptions/5760c9fb3990b42e8b7c20bd/confirm",
+            "URL-Expires": "2099-01-01T00:00:00",
+            "X-Project-ID": "51be2c72393e457ebf0a22a668e10a64",
+        }
+        assert api("POST", path, forged).code == "cloud_refused"
+        assert api("POST", path, {**forged, "URL-Paths": elsewhere}).code == "bad_event"
+        with pytest.raises(BlockingIOError):
+            trap.accept()
+    assert api("GET", f"/v1/triggers/{made['id']}/firings").json["firings"] == []

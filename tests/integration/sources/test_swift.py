@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
+import kombu
 import pytest
 
 from funcflow import errors
 from funcflow.triggers import cloud as clients
 from tests.integration.sources import clouds, harness
-from tests.waiting import until
-from tools.services import identities
+from tests.integration.sources.harness import until
+from tools.services import identities, process
 from tools.services import swift as object_store
 
 FAST = {"container": "uploads", "interval": 0.5}
@@ -24,8 +26,8 @@ class Container:
         self._service = service
         service.call("PUT", "/uploads")
 
-    def put(self, name: str, text: str = "x") -> None:
-        self._service.call("PUT", f"/uploads/{name}", text)
+    def put(self, name: str, text: str = "x", **headers: str) -> None:
+        self._service.call("PUT", f"/uploads/{name}", text, headers)
 
     def delete(self, name: str) -> None:
         self._service.call("DELETE", f"/uploads/{name}")
@@ -119,3 +121,67 @@ def test_many_objects_take_many_pages(
     with harness.served(trigger, settings, sink):
         until(lambda: len(sink.taken) == 7, what="seven events")
     assert {event.data["object"] for event in sink.taken} == {f"in/{n}" for n in range(7)}
+
+
+class Told:
+    """What Swift tells the broker, as it comes."""
+
+    def __init__(self, connection: kombu.Connection) -> None:
+        self._connection = connection
+        exchange = kombu.Exchange(object_store.EXCHANGE, "topic", durable=False)
+        self._queue = kombu.Queue("", exchange, "notifications.info", exclusive=True)
+        self._queue = self._queue.bind(connection.default_channel)
+        self._queue.declare()
+        self.heard: list[Any] = []
+
+    def outcomes(self, name: str) -> list[str]:
+        """Of requests for an object."""
+        while (message := self._queue.get(no_ack=True)) is not None:
+            body = json.loads(json.loads(message.body)["oslo.message"])
+            self.heard.append(body["payload"])
+        return [
+            each["outcome"]
+            for each in self.heard
+            if each["target"]["metadata"].get("object") == name
+        ]
+
+
+def test_a_refused_upload_is_told_of_as_a_success_and_fires_nothing(
+    settings: Any, project: str, uploads: Container, rabbitmq: str
+) -> None:
+    """Notifications say when to look; the clock would not for an hour."""
+    for name, value in (
+        ("transport_url", rabbitmq.replace("amqp:", "rabbit:")),
+        ("swift_exchange", object_store.EXCHANGE),
+    ):
+        settings.set_override(name, value, group="notifications")
+    sink, cursor = harness.Sink(), harness.Cursor()
+    trigger = made(settings, project, interval=3600)
+    with kombu.Connection(rabbitmq) as connection:
+        told = Told(connection)
+        with harness.served(trigger, settings, sink, cursor):
+            until(lambda: cursor.value, what="the first look")
+            with pytest.raises(clients.Refused, match="422"):
+                uploads.put("bad.png", ETag="0" * 32)
+            until(lambda: told.outcomes("bad.png"), what="the notification")
+            uploads.put("good.png")
+            until(lambda: sink.taken, what="the first event")
+            with pytest.raises(clients.Refused, match="422"):
+                uploads.put("good.png", "another", ETag="0" * 32)
+            uploads.put("other.png")
+            until(lambda: len(sink.taken) == 2, what="the second event")
+        assert told.outcomes("bad.png") == ["success"]
+    assert [event.subject for event in sink.taken] == ["good.png", "other.png"]
+
+
+def test_without_the_broker_the_clock_goes_on(
+    settings: Any, project: str, uploads: Container
+) -> None:
+    where = f"rabbit://nobody@127.0.0.1:{process.free_port()}/"
+    settings.set_override("transport_url", where, group="notifications")
+    settings.set_override("swift_exchange", object_store.EXCHANGE, group="notifications")
+    sink, cursor = harness.Sink(), harness.Cursor()
+    with harness.served(made(settings, project), settings, sink, cursor):
+        until(lambda: cursor.value, what="the first look")
+        uploads.put("new.png")
+        until(lambda: sink.taken, what="the event")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +15,9 @@ import pytest
 from funcflow import errors
 from funcflow.delegations import Delegation
 from funcflow.triggers import base
+from funcflow.triggers.zaqar.queue import Queue
 from tests.integration.sources import clouds, harness
-from tests.waiting import until
+from tests.integration.sources.harness import until
 from tools.services import identities
 from tools.services import zaqar as messaging
 
@@ -95,7 +97,7 @@ def test_two_processes_never_delete_what_is_not_durable(
         orders.post(*({"n": 10 * number + each} for each in range(10)))
     with harness.served(made(settings, project), settings, sinks[0]):
         with harness.served(made(settings, project), settings, sinks[1]):
-            until(lambda: orders.left()["total"] == 0, timeout=30, what="an empty queue")
+            until(lambda: orders.left()["total"] == 0, what="an empty queue")
     assert sorted(event.data["n"] for sink in sinks for event in sink.taken) == list(range(40))
 
 
@@ -166,11 +168,46 @@ def test_zaqar_goes_away_and_comes_back(
     orders.post({"order": 1})
     with harness.served(made(settings, project), settings, sink):
         until(lambda: sink.taken, what="the first event")
-        zaqar.kill()
+        zaqar.kill()  # Before or after the first message was deleted.
         zaqar.start()
         orders.post({"order": 2})
-        until(lambda: len(set(sink.ids)) == 2, timeout=30, what="the second event")
+        until(lambda: len(set(sink.ids)) == 2, what="the second event")
         until(lambda: orders.left()["total"] == 0, what="an empty queue")
+    assert len(sink.ids) == 2
+
+
+def test_zaqar_dies_when_it_is_told_to_delete(
+    settings: Any, project: str, orders: clouds.Messages, zaqar: messaging.Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """What is durable is deleted once Zaqar is back, long before the claim is over."""
+    delete, died = Queue.delete, threading.Event()
+
+    def fail(*args: Any) -> None:
+        if not died.is_set():
+            zaqar.kill()
+            died.set()
+        delete(*args)
+
+    monkeypatch.setattr(Queue, "delete", fail)
+    sink = harness.Sink()
+    orders.post({"order": 1}, {"order": 2})
+    with harness.served(made(settings, project, ttl=3600), settings, sink):
+        assert died.wait(60)
+        zaqar.start()
+        until(lambda: orders.left()["total"] == 0, what="an empty queue")
+    assert len(sink.ids) == len(set(sink.ids)) == 2
+
+
+def test_a_trigger_that_moves_on_leaves_its_messages_free(
+    settings: Any, project: str, orders: clouds.Messages
+) -> None:
+    """Whoever serves it next need not wait for the end of our claim."""
+    lost = harness.Sink(harness.times(10**9, base.Lost("served elsewhere")))
+    orders.post({"order": 1})
+    with harness.served(made(settings, project, ttl=3600), settings, lost):
+        until(lambda: lost.tried, what="the first try")
+        until(lambda: orders.left()["free"] == 1, what="a free message")
 
 
 def test_busy_targets_keep_the_rest_waiting(
@@ -192,7 +229,7 @@ def test_a_project_that_lets_us_not_in_loses_nothing(
         cloud.grant(cloud.user("funcflow"), "member", project=closed)
         with clouds.queue(settings, closed, zaqar.url, "orders") as orders:
             orders.post({"order": 1})
-            until(lambda: sink.taken, timeout=30, what="the event")
+            until(lambda: sink.taken, what="the event")
 
 
 def test_tokens_may_be_somebody_elses(

@@ -42,6 +42,10 @@ CADF = {
 }
 
 
+def cadf(path: str) -> dict[str, Any]:
+    return {**CADF, "target": {"action": "put", "metadata": {"path": path}}}
+
+
 @pytest.mark.parametrize(
     ("payload", "context", "project_id"),
     [
@@ -50,6 +54,11 @@ CADF = {
         ({"network": {"id": "n", "project_id": "p"}}, "caller", "p"),
         # Who asked is not whose the account is: one project may write into another's.
         (CADF, "caller", "owner"),
+        # Names of containers and objects say nothing of it.
+        (cadf("v1/AUTH_owner/my_photos/a_b"), "caller", "owner"),
+        (cadf("/v1/AUTH_owner/my_photos/a_b"), "caller", "owner"),
+        (cadf("v1/AUTH_owner"), "caller", "owner"),
+        (cadf("v1"), "caller", "caller"),
         ({"id": "1"}, "caller", "caller"),
         ({"tenant_id": None}, None, None),
         (["a"], None, None),
