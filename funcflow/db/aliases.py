@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from funcflow import errors, models
-from funcflow.db import functions, listing, tables, tenancy_tables, versions
+from funcflow.db import functions, listing, shares, tables, versions
 
 _t = tables.aliases
 _LISTED = {column.name: column for column in _t.c if column.name != "weights"}
@@ -105,12 +105,7 @@ def delete(connection: sa.Connection, name: str, project_id: str) -> None:
     """
     alias = get(connection, name, project_id)
     connection.execute(sa.delete(_t).where(_t.c.id == alias.id))
-    share = tenancy_tables.shares
-    connection.execute(
-        sa.delete(share).where(
-            share.c.function_id == alias.function_id, share.c.function_alias == name
-        )
-    )
+    shares.forget(connection, "function", alias.function_id, alias=name)
 
 
 def _check(

@@ -7,13 +7,13 @@ in a composition. ``project_id`` None: of any project (administrators).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
 from funcflow import errors, models
-from funcflow.db import composition_tables, compositions, listing
+from funcflow.db import composition_tables, compositions, listing, shares
 from funcflow.db import composition_versions as versions
 
 _t = composition_tables.composition_aliases
@@ -61,15 +61,20 @@ def get(
 
 
 def list_(
-    connection: sa.Connection, composition_id: str, query: listing.Query
+    connection: sa.Connection,
+    composition_id: str,
+    query: listing.Query,
+    among: Collection[str] | None = None,
 ) -> list[models.CompositionAlias]:
-    """A page of the composition's aliases.
+    """A page of the composition's aliases, or of those ``among`` these names.
 
     :raises errors.NotFound: the composition is unknown, or another project's
     :raises errors.BadRequest: an unknown field, operator, sort key or marker
     """
     compositions.get(connection, composition_id, query.project_id)
     select = sa.select(_t).where(_t.c.composition_id == composition_id)
+    if among is not None:
+        select = select.where(_t.c.name.in_(among))
     return [_to_alias(row) for row in listing.page(connection, select, _LISTED, query)]
 
 
@@ -108,9 +113,13 @@ def update(
 def delete(
     connection: sa.Connection, composition_id: str, name: str, project_id: str | None
 ) -> None:
-    """:raises errors.NotFound: there is no such alias, or it is another project's"""
+    """Delete it, and the shares narrowed to it.
+
+    :raises errors.NotFound: there is no such alias, or it is another project's
+    """
     alias = get(connection, composition_id, name, project_id)
     connection.execute(sa.delete(_t).where(_t.c.id == alias.id))
+    shares.forget(connection, "composition", composition_id, alias=name)
 
 
 def _check(

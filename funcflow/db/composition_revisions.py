@@ -29,6 +29,12 @@ def get(connection: sa.Connection, composition_id: str, number: int) -> models.C
     return to_revision(row)
 
 
+def owner(connection: sa.Connection, composition_id: str, number: int) -> str | None:
+    """The project whose revision it is; None: there is none (any more)."""
+    mine = (_t.c.composition_id == composition_id, _t.c.number == number)
+    return connection.execute(sa.select(_t.c.project_id).where(*mine)).scalar()
+
+
 def insert(connection: sa.Connection, revision: models.CompositionRevision) -> None:
     """Keep a new revision. Its number must be free."""
     values = {column.name: getattr(revision, column.name) for column in COLUMNS}

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from funcflow import errors, ids, models
 from funcflow.db import composition_revisions as revisions
-from funcflow.db import composition_tables, compositions, listing, tables
+from funcflow.db import composition_tables, compositions, listing, shares, tables
 
 _t = composition_tables.composition_versions
 _r = composition_tables.composition_revisions
@@ -176,6 +176,7 @@ def delete(
         if version_number == number or f'"{number}":' in weights:
             raise errors.InUse(f"alias {name!r} points to version {number}")
     connection.execute(sa.delete(_t).where(_t.c.id == version.id))
+    shares.forget(connection, "composition", composition_id, version=number)
     connection.execute(
         sa.delete(tables.calls).where(
             tables.calls.c.function_id == composition_id, tables.calls.c.function_version == number

@@ -68,6 +68,7 @@ def from_execution(
         e.parent_command,
         e.trust_id,
         callback,
+        e.hidden,
     )
 
 
@@ -112,6 +113,7 @@ def to_execution(row: Sequence[Any]) -> models.Execution:
         parent_id=row[33],
         parent_command=row[34],
         trust_id=row[35],
+        hidden=bool(row[36]),
     )
 
 

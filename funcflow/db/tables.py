@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from funcflow.db.columns import flag, key_number, metadata, number, text, when, where
 
 #: The newest migration; ``Database.check_schema`` compares it with the database's own.
-REVISION = "0010"
+REVISION = "0012"
 
 runtimes = sa.Table(
     "runtimes",
@@ -175,6 +175,8 @@ executions = sa.Table(
     sa.Column("trust_id", sa.Text),
     # Somebody is to be called back at its end.
     flag("callback", False),
+    # Another project's definition asked for it: input and output are not shown.
+    flag("hidden", False),
     where(
         "uq_executions_idempotency_key",
         "idempotency_key IS NOT NULL",

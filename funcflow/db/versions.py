@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from funcflow import errors, ids, models
-from funcflow.db import functions, listing, revisions, tables, tenancy_tables
+from funcflow.db import functions, listing, revisions, shares, tables
 
 _t = tables.versions
 _r = tables.revisions
@@ -173,12 +173,7 @@ def delete(
         if function_version == number or f'"{number}":' in weights:
             raise errors.InUse(f"alias {name!r} points to version {number}")
     connection.execute(sa.delete(_t).where(_t.c.id == version.id))
-    share = tenancy_tables.shares
-    connection.execute(
-        sa.delete(share).where(
-            share.c.function_id == function_id, share.c.function_version == number
-        )
-    )
+    shares.forget(connection, "function", function_id, version=number)
     connection.execute(
         sa.delete(tables.calls).where(
             tables.calls.c.function_id == function_id, tables.calls.c.function_version == number

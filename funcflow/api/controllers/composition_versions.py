@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import webob
 
-from funcflow import models
+from funcflow import models, sharing
 from funcflow.api import fields, finding, lists, reply
 from funcflow.api.announce import announce
 from funcflow.api.operations import EMPTY, exposed_child, operation, resource
@@ -35,13 +36,18 @@ class Versions:
         query=lists.COMPOSITION_VERSIONS.query, errors=(404,),
     )  # fmt: skip
     def list(self, request: Request) -> webob.Response:
-        found = finding.composition(self._services, request, self._id)
+        """Of a composition that is shared, those that the share is for."""
+        access = finding.access(self._services, request, self._id)
         asked = lists.COMPOSITION_VERSIONS.parse(request, self._services.conf)
+        shared = access.versions()
+        if shared is not None:
+            among = {"version_number": f"in:{','.join(map(str, shared)) or -1}"}
+            asked = dataclasses.replace(asked, filters={**asked.filters, **among})
         with self._services.database.read() as connection:
-            page = versions.list_(connection, found.id, asked)
+            page = versions.list_(connection, access.resource.id, asked)
         return lists.answer(
             request, self._services.conf, "composition_versions", page,
-            lambda row: schemas.view(row, listed=True), lambda row: row.id,
+            lambda row: schemas.view(row, access, listed=True), lambda row: row.id,
         )  # fmt: skip
 
     @operation(
@@ -50,7 +56,9 @@ class Versions:
         {201: schemas.VERSION}, body=schemas.CREATE, errors=(404, 409),
     )  # fmt: skip
     def create(self, request: Request) -> webob.Response:
-        found = finding.composition(self._services, request, self._id)
+        access = finding.access(self._services, request, self._id)
+        access.check("publish")
+        found = access.resource
         description = request.body.get("description", "")
         most: int = self._services.conf.limits.max_versions
         made = self._services.database.transact(
@@ -64,7 +72,7 @@ class Versions:
             )
         )
         announce(self._services, "compositions")
-        return reply.answer(schemas.view(made), 201)
+        return reply.answer(schemas.view(made, access), 201)
 
 
 class Version:
@@ -82,16 +90,20 @@ class Version:
         errors=(404,),
     )  # fmt: skip
     def show(self, request: Request) -> webob.Response:
-        return reply.answer(schemas.view(self._find(request)))
+        access, found = self._find(request)
+        if not access.sees(version=found.version_number):
+            access.check("read", version=found.version_number)
+        return reply.answer(schemas.view(found, access))
 
     @operation(
         index, "PATCH", "composition_versions.update", "Describe a version",
         {200: schemas.VERSION}, body=schemas.PATCH, errors=(404,),
     )  # fmt: skip
     def update(self, request: Request) -> webob.Response:
-        found = self._find(request)
+        access, found = self._find(request)
+        access.check("publish", version=found.version_number)
         if "description" not in request.body:
-            return reply.answer(schemas.view(found))
+            return reply.answer(schemas.view(found, access))
         description = request.body["description"] or ""
         changed = self._services.database.transact(
             lambda connection: versions.describe(
@@ -103,7 +115,7 @@ class Version:
                 now=time.time(),
             )
         )
-        return reply.answer(schemas.view(changed))
+        return reply.answer(schemas.view(changed, access))
 
     @operation(
         index, "DELETE", "composition_versions.delete",
@@ -111,7 +123,8 @@ class Version:
     )  # fmt: skip
     def delete(self, request: Request) -> webob.Response:
         """What runs goes on to its end."""
-        found = self._find(request)
+        access, found = self._find(request)
+        access.check_own()
         self._services.database.transact(
             lambda connection: versions.delete(
                 connection,
@@ -124,14 +137,16 @@ class Version:
         announce(self._services, "compositions")
         return reply.nothing()
 
-    def _find(self, request: Request) -> models.CompositionVersion:
+    def _find(
+        self, request: Request
+    ) -> tuple[sharing.Access[models.Composition], models.CompositionVersion]:
         """
         :raises errors.NotFound: no such composition or version, or of another project
         """
         number = number_of(self._version)
-        found = finding.composition(self._services, request, self._id)
+        access = finding.access(self._services, request, self._id)
         with self._services.database.read() as connection:
-            return versions.get(connection, found.id, number, found.project_id)
+            return access, versions.get(connection, access.resource.id, number)
 
 
 def number_of(text: str) -> int:

@@ -46,7 +46,7 @@ class Versions:
             among = {"version_number": f"in:{','.join(map(str, shared)) or -1}"}
             asked = dataclasses.replace(asked, filters={**asked.filters, **among})
         with self._services.database.read() as connection:
-            page = versions.list_(connection, access.function.id, asked)
+            page = versions.list_(connection, access.resource.id, asked)
         return lists.answer(
             request, self._services.conf, "function_versions", page,
             lambda row: schemas.view(row, access, listed=True), lambda row: row.id,
@@ -59,7 +59,7 @@ class Versions:
     def create(self, request: Request) -> webob.Response:
         access = workers.find_access(self._services, request, self._id)
         access.check("publish")
-        function = access.function
+        function = access.resource
         description = request.body.get("description", "")
         most: int = self._services.conf.limits.max_versions
         made = self._services.database.transact(
@@ -147,11 +147,11 @@ class Version:
         announce(self._services, "versions")
         return reply.nothing()
 
-    def _find(self, request: Request) -> tuple[sharing.Access, models.Version]:
+    def _find(self, request: Request) -> tuple[sharing.Access[models.Function], models.Version]:
         """
         :raises errors.NotFound: no such function or version, or of another project
         """
         number = workers.number_of(self._version)
         access = workers.find_access(self._services, request, self._id)
         with self._services.database.read() as connection:
-            return access, versions.get(connection, access.function.id, number)
+            return access, versions.get(connection, access.resource.id, number)

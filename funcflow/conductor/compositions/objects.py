@@ -13,7 +13,7 @@ from funcflow.compositions import failures
 from funcflow.compositions.commands import ReadItems, Request, WriteResults
 from funcflow.compositions.events import timestamp
 from funcflow.compositions.failures import Failure
-from funcflow.conductor.compositions import base
+from funcflow.conductor.compositions import authority, base
 from funcflow.db import composition_executions as db
 from funcflow.db.engine import Database
 
@@ -27,7 +27,9 @@ class Objects:
         self._room = room
 
     def __call__(self, held: base.Held, command: Request) -> ObjectWork:
-        return ObjectWork(self._buckets, self._database, self._room, held.row, command)
+        assert isinstance(command, ReadItems | WriteResults)
+        owner = authority.bucket_owner(held, command)
+        return ObjectWork(self._buckets, self._database, self._room, held.row, command, owner)
 
 
 class ObjectWork:
@@ -39,21 +41,23 @@ class ObjectWork:
         database: Database,
         room: int,
         row: models.CompositionExecution,
-        command: Request,
+        command: ReadItems | WriteResults,
+        owner: str,
     ) -> None:
+        """:param owner: the project whose objects are meant"""
         self._buckets = buckets
         self._database = database
         self._room = room
         self._row = row
         self._command = command
+        self._owner = owner
         self._stopped = threading.Event()
 
     def run(self) -> Any:
-        command, project_id = self._command, self._row.project_id
+        command, project_id = self._command, self._owner
         if isinstance(command, ReadItems):
             stopped = self._stopped.is_set
             return items.Reading(self._buckets, project_id, self._room, stopped).items(command)
-        assert isinstance(command, WriteResults)
         try:
             return items.write(self._buckets, project_id, command, self._about(command))
         except errors.Unavailable as error:

@@ -63,10 +63,10 @@ def test_a_name_is_used_once_in_a_composition(database: Database) -> None:
     elsewhere = factory.queued(database, name="monday", composition_id="another")
     assert elsewhere.id != first.id
     with database.read() as connection:
-        found = executions.by_name(connection, "another", "monday")
+        found = executions.by_name(connection, "another", "p", "monday")
         assert found is not None
         assert found.id == elsewhere.id
-        assert executions.by_name(connection, "another", "tuesday") is None
+        assert executions.by_name(connection, "another", "p", "tuesday") is None
     assert factory.conservation(database).accepted == 2
 
 

@@ -94,7 +94,7 @@ def _fill_the_first(connection: sa.Connection) -> None:
     values = factory.execution(function_id="f")
     for execution_id in ("e1", "e2"):
         row = dict(zip(rows.KINDS, rows.from_execution(values, True), strict=True))
-        for name in ("parent_id", "parent_command", "trust_id", "callback"):
+        for name in ("parent_id", "parent_command", "trust_id", "callback", "hidden"):
             del row[name]
         connection.execute(sa.insert(tables.executions).values(row | {"id": execution_id}))
 
