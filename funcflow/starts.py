@@ -206,17 +206,16 @@ class Starter:
         """Let what ended without success go on where it ended; a dead letter, where it was.
 
         :raises funcflow.errors.Conflict: it runs, succeeded, or is of a kind that cannot
-        :raises funcflow.errors.Forbidden: what it runs is no longer shared with its project
+        :raises funcflow.errors.Forbidden: what it runs is no longer shared
         """
         self._targets.check(context, execution)
-        dead = execution.state is states.CompositionState.DEAD
         if execution.map_state is not None:
             raise errors.Conflict(
                 f"execution {execution.id} is a part of a Map",
                 code="not_redrivable",
                 hint=f"Redrive the whole: {execution.parent_id}.",
             )
-        if execution.type == "EXPRESS" and not dead:
+        if execution.type == "EXPRESS" and execution.state is not states.CompositionState.DEAD:
             raise errors.Conflict(
                 f"execution {execution.id} is EXPRESS, of which nothing is kept to go on from",
                 code="not_redrivable",
