@@ -26,10 +26,10 @@ _FUNCTION, _COMPOSITION = schemas.OF["function"], schemas.OF["composition"]
 class _Shares:
     """What shares of functions and of compositions have in common; the owner's business."""
 
-    kind: ClassVar[models.ResourceKind]
+    _kind: ClassVar[models.ResourceKind]
     #: The policy's rules are of this noun.
-    noun: ClassVar[str]
-    listing: ClassVar[lists.Listing]
+    _noun: ClassVar[str]
+    _listing: ClassVar[lists.Listing]
 
     def __init__(self, services: Services, resource_id: str) -> None:
         self._services = services
@@ -37,15 +37,15 @@ class _Shares:
 
     def _find(self, request: Request) -> sharing.Shared:
         """What is shared, or is to be; errors as of :func:`finding.composition`."""
-        if self.kind == "function":
+        if self._kind == "function":
             return workers.find_function(self._services, request, self._id)
         return finding.composition(self._services, request, self._id)
 
     def list(self, request: Request) -> webob.Response:
         found = self._find(request)
-        asked = self.listing.parse(request, self._services.conf)
+        asked = self._listing.parse(request, self._services.conf)
         with self._services.database.read() as connection:
-            page = shares.list_(connection, self.kind, found.id, asked)
+            page = shares.list_(connection, self._kind, found.id, asked)
         return lists.answer(
             request, self._services.conf, "shares", page, schemas.view, lambda row: row.id
         )
@@ -53,34 +53,34 @@ class _Shares:
     def create(self, request: Request) -> webob.Response:
         """With a project; a manager also with a domain or with all."""
         found = self._find(request)
-        share = _wished(request, self.kind, found)
+        share = _wished(request, self._kind, found)
         if share.target_kind != "project":
-            request.guard.check(f"{self.noun}:create_wide", request.asker)
+            request.guard.check(f"{self._noun}:create_wide", request.asker)
         made = self._services.database.transact(lambda connection: shares.create(connection, share))
-        announce(self._services, f"{self.kind}s")
-        where = f"/v1/{self.kind}s/{found.id}/shares/{made.id}"
+        announce(self._services, f"{self._kind}s")
+        where = f"/v1/{self._kind}s/{found.id}/shares/{made.id}"
         return reply.answer(schemas.view(made), 201, {"Location": where})
 
     def show(self, request: Request, share_id: str) -> webob.Response:
         found = self._find(request)
         with self._services.database.read() as connection:
-            share = shares.get(connection, common.checked_id(share_id), self.kind, found.id)
+            share = shares.get(connection, common.checked_id(share_id), self._kind, found.id)
         return reply.answer(schemas.view(share))
 
     def delete(self, request: Request, share_id: str) -> webob.Response:
         found = self._find(request)
         checked = common.checked_id(share_id)
         self._services.database.transact(
-            lambda connection: shares.delete(connection, checked, self.kind, found.id)
+            lambda connection: shares.delete(connection, checked, self._kind, found.id)
         )
-        announce(self._services, f"{self.kind}s")
+        announce(self._services, f"{self._kind}s")
         return reply.nothing()
 
 
 class FunctionShares(_Shares):
     """The collection, below one function."""
 
-    kind, noun, listing = "function", "shares", lists.SHARES
+    _kind, _noun, _listing = "function", "shares", lists.SHARES
     index = resource()
     operation(
         index, "GET", "shares.list", "List shares", {200: _FUNCTION.page},
@@ -99,7 +99,7 @@ class FunctionShares(_Shares):
 class CompositionShares(_Shares):
     """The collection, below one composition."""
 
-    kind, noun, listing = "composition", "composition_shares", lists.COMPOSITION_SHARES
+    _kind, _noun, _listing = "composition", "composition_shares", lists.COMPOSITION_SHARES
     index = resource()
     operation(
         index, "GET", "composition_shares.list", "List shares", {200: _COMPOSITION.page},
