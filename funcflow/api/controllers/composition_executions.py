@@ -257,7 +257,9 @@ class Timeline(_Action):
         {200: Media(content={"image/svg+xml": TEXT})}, errors=(404, 409),
     )  # fmt: skip
     def show(self, request: Request) -> webob.Response:
-        return pictures.timeline(self._services, self._find(request))
+        found = self._find(request)
+        causes = finding.may_read(self._services, request, found)
+        return pictures.timeline(self._services, found, causes=causes)
 
 
 def shown(

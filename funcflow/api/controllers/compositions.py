@@ -143,6 +143,8 @@ class Composition:
         access = finding.access(self._services, request, self._id)
         access.check("publish")
         found, body = access.resource, dict(request.body)
+        if "type" in body and "definition" not in body:
+            access.check("read")  # what the old definition has against it quotes it
         if body.get("name", "") is None or body.get("definition", "") is None:
             raise errors.BadRequest("name and definition cannot be null", code="invalid_field")
         if "name" in body:
