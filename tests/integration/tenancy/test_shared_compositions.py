@@ -1,108 +1,24 @@
-"""Compositions shared between projects: who starts one runs it, by the rights of whose it is, and
-sees of it what is theirs."""
+"""Compositions shared between projects: who starts one runs it, by the rights of whose it is."""
 
 from __future__ import annotations
 
 import json
-import uuid
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from funcflow import conf as config
-from funcflow.cmd import up
 from tests import openstack
-from tests.api.client import Answer
+from tests.integration.tenancy.lending import (
+    CANARY,
+    PASS,
+    compose,
+    ended,
+    fresh,
+    function,
+    invoke,
+    share,
+    start,
+    task,
+)
 from tests.waiting import until
-from tools.services import identities
-
-ECHO = "def main(**given):\n    return {'from': '%s', 'got': given}\n"
-#: What prod must not find in anything it is shown.
-CANARY = "canary-of-the-definition"
-PASS = {"StartAt": "Only", "States": {"Only": {"Type": "Pass", "End": True}}}
-
-
-@pytest.fixture(scope="module")
-def dev_team(cloud: identities.Cloud, guarded: up.Server) -> openstack.Team:
-    return openstack.Team.make(cloud, guarded.url)
-
-
-@pytest.fixture(scope="module")
-def dev(dev_team: openstack.Team) -> openstack.As:
-    """A manager of the project whose compositions are shared."""
-    return dev_team.api("manager", "member")
-
-
-@pytest.fixture(scope="module")
-def prod_team(cloud: identities.Cloud, guarded: up.Server) -> openstack.Team:
-    return openstack.Team.make(cloud, guarded.url)
-
-
-@pytest.fixture(scope="module")
-def prod(prod_team: openstack.Team) -> openstack.As:
-    return prod_team.api("member")
-
-
-def fresh(prefix: str) -> str:
-    return f"{prefix}-{uuid.uuid4().hex[:8]}"
-
-
-def function(owner: openstack.As, name: str, who: str) -> str:
-    """One that says whose it is and what it got."""
-    return str(owner.function(ECHO % who, name=name, timeout=30)["id"])
-
-
-def task(resource: str, **more: Any) -> dict[str, Any]:
-    return {"Type": "Task", "Resource": resource, "End": True, **more}
-
-
-def invoke(**parameters: Any) -> dict[str, Any]:
-    """A task that calls a function whose name may be computed."""
-    output = {"OutputPath": "$.Payload"}
-    return task("arn:aws:states:::lambda:invoke", Parameters=parameters, **output)
-
-
-def compose(owner: openstack.As, *states: dict[str, Any], **fields: Any) -> str:
-    """A composition of states one after the other; its id."""
-    names = [f"S{number}" for number in range(len(states))]
-    chained = {
-        name: {**{k: v for k, v in state.items() if k != "End"}, "Next": after}
-        for name, state, after in zip(names, states, names[1:], strict=False)
-    }
-    definition = {"StartAt": "S0", "States": {**chained, names[-1]: states[-1]}}
-    body = {"name": fresh("co"), "definition": definition, **fields}
-    made = owner("POST", "/v1/compositions", body)
-    assert made.status == 201, made.body
-    return str(made.json["id"])
-
-
-def share(owner: openstack.As, shared: str, permission: str, **body: Any) -> str:
-    path = f"/v1/compositions/{shared}/shares"
-    answer = owner("POST", path, {"permission": permission, **body})
-    assert answer.status == 201, answer.body
-    return str(answer.json["id"])
-
-
-def start(who: openstack.As, shared: str, **body: Any) -> Answer:
-    return who("POST", f"/v1/compositions/{shared}/executions", {"sync": True, **body})
-
-
-def ended(who: openstack.As, shared: str, **body: Any) -> Mapping[str, Any]:
-    """The execution, which must be let begin, once it is over."""
-    answer = start(who, shared, **body)
-    assert answer.status in (200, 201, 202), answer.body
-    path = f"/v1/compositions/-/executions/{answer.json['id']}"
-    shown: Mapping[str, Any] = answer.json
-
-    def over() -> bool:
-        nonlocal shown
-        shown = who("GET", path).json
-        return shown["status"] != "RUNNING"
-
-    until(over, 60, "the end of the execution")
-    return shown
 
 
 def test_dev_publishes_and_prod_may_only_execute(
@@ -213,136 +129,6 @@ def test_what_is_computed_must_be_allowed_to_both(
     share(dev, nested, "execute", target_id=prod_team.project)
     assert ended(prod, nested, input={"name": inner})["status"] == "FAILED"
     assert ended(dev, nested, input={"name": inner})["status"] == "SUCCEEDED"
-
-
-def test_who_may_execute_does_not_see_the_definition(
-    dev: openstack.As, prod: openstack.As, prod_team: openstack.Team
-) -> None:
-    """Not where it is shown, not in the history, not in errors; who may read sees it all."""
-    pass_ = {"Type": "Pass", "Result": {"secret": CANARY}, "ResultPath": "$.more", "End": True}
-    broken = {"Type": "Pass", "InputPath": f"$.{CANARY.replace('-', '_')}", "End": True}
-    shared = compose(dev, pass_, broken)
-    path = f"/v1/compositions/{shared}"
-    assert dev("POST", f"{path}/versions", {}).status == 201
-    share(dev, shared, "execute", target_id=prod_team.project)
-    ran = ended(prod, shared, input={"mine": "of prod"})
-    own = f"/v1/compositions/-/executions/{ran['id']}"
-    assert (ran["status"], ran["error"], ran["cause"]) == ("FAILED", "States.Runtime", None)
-    assert ran["input"] == {"mine": "of prod"}
-
-    shown = prod("GET", path).json
-    assert (shown["definition"], shown["digest"]) == (None, None)
-    assert [grant["permission"] for grant in shown["shared_as"]] == ["execute"]
-    found = prod("GET", "/v1/compositions?shared=true").json["compositions"]
-    assert shared in [row["id"] for row in found]
-    texts = [
-        prod("GET", where).text
-        for where in (
-            path, f"{path}/versions", f"{path}/versions/1", f"{path}/executions", own,
-            f"{own}/history", f"{own}/history?reverse=true&payloads=false",
-            f"{own}/history?follow=true", f"{own}/timeline",
-        )
-    ]  # fmt: skip
-    for text in texts:
-        assert CANARY not in text.replace("_", "-")
-    events = prod("GET", f"{own}/history").json["events"]
-    assert [event["type"] for event in events] == [
-        "ExecutionStarted", "PassStateEntered", "PassStateExited", "PassStateEntered",
-        "ExecutionFailed",
-    ]  # fmt: skip
-    started = events[0]["executionStartedEventDetails"]
-    assert json.loads(started["input"]) == {"mine": "of prod"}
-    assert events[1]["stateEnteredEventDetails"] == {"name": "S0"}
-    assert prod("GET", f"{own}/drawing").code == "not_shared"
-
-    share(dev, shared, "read", target_id=prod_team.project)
-    assert CANARY in prod("GET", path).json["definition"]
-    assert CANARY in prod("GET", f"{path}/definition?version=1").text
-    assert CANARY in prod("GET", f"{own}/history").text
-    assert prod("GET", f"{own}/drawing").status == 200
-
-
-def test_a_nested_execution_is_the_callers_and_its_input_is_not(
-    dev: openstack.As, prod: openstack.As, prod_team: openstack.Team
-) -> None:
-    inner = compose(dev, {"Type": "Pass", "Result": {"out": CANARY}, "End": True})
-    outer = compose(
-        dev,
-        task("arn:aws:states:::states:startExecution.sync:2", Parameters={
-            "StateMachineArn": inner, "Input": {"secret": CANARY},
-        }, ResultSelector={"status.$": "$.Status"}),
-    )  # fmt: skip
-    share(dev, outer, "execute", target_id=prod_team.project)
-    assert start(prod, inner).status == 404
-    ran = ended(prod, outer)
-    assert ran["output"] == {"status": "SUCCEEDED"}
-    listed = prod("GET", "/v1/compositions/-/executions").json["composition_executions"]
-    (child,) = [row for row in listed if row["parent_id"] == ran["id"]]
-    assert (child["composition_id"], child["project_id"]) == (inner, prod_team.project)
-    shown = prod("GET", f"/v1/compositions/-/executions/{child['id']}")
-    assert (shown.json["input"], shown.json["output"]) == (None, None)
-    assert CANARY not in prod("GET", f"/v1/compositions/-/executions/{child['id']}/history").text
-    assert CANARY not in prod("GET", f"/v1/compositions/-/executions/{ran['id']}/history").text
-
-    # What prod's own composition gives to a shared one is prod's to see.
-    share(dev, inner, "execute", target_id=prod_team.project)
-    calls = task("funcflow:composition.sync", Parameters={"Composition": inner, "Input": {"a": 1}})
-    mine = ended(prod, compose(prod, calls))
-    listed = prod("GET", f"/v1/compositions/{inner}/executions").json["composition_executions"]
-    (child,) = [row for row in listed if row["parent_id"] == mine["id"]]
-    shown = prod("GET", f"/v1/compositions/-/executions/{child['id']}")
-    assert (shown.json["input"], shown.json["output"]) == ({"a": 1}, {"out": CANARY})
-
-
-def test_a_distributed_map(
-    guarded: up.Server, dev: openstack.As, prod: openstack.As, dev_team: openstack.Team,
-    prod_team: openstack.Team,
-) -> None:  # fmt: skip
-    """Children are prod's; objects are dev's, and only those that the definition names."""
-    for team in (dev_team, prod_team):
-        folder = Path(config.data_dir(guarded._conf)) / "buckets" / team.project / "data"
-        folder.mkdir(parents=True, exist_ok=True)
-        items = [f"{CANARY}-{team.project}-{number}" for number in range(3)]
-        (folder / "items.json").write_text(json.dumps(items))
-
-    def over(**reader: Any) -> str:
-        return compose(dev, {
-            "Type": "Map",
-            "ItemReader": {
-                "Resource": "arn:aws:states:::s3:getObject",
-                "ReaderConfig": {"InputType": "JSON"},
-                "Parameters": reader,
-            },
-            "ItemProcessor": {
-                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-                **PASS,
-            },
-            "ResultPath": None, "End": True,
-        })  # fmt: skip
-
-    named = over(Bucket="data", Key="items.json")
-    computed = over(**{"Bucket": "data", "Key.$": "$.key"})
-    for shared in (named, computed):
-        share(dev, shared, "execute", target_id=prod_team.project)
-    ran = ended(prod, named, input={})
-    assert (ran["status"], ran["output"]) == ("SUCCEEDED", {})
-    history = prod("GET", f"/v1/compositions/-/executions/{ran['id']}/history")
-    assert CANARY not in history.text
-    (run,) = {
-        event["mapRunStartedEventDetails"]["mapRunArn"]
-        for event in history.json["events"]
-        if event["type"] == "MapRunStarted"
-    }
-    path = f"/v1/compositions/{named}/executions?map_run={run}"
-    children = prod("GET", path).json["composition_executions"]
-    assert [child["project_id"] for child in children] == [prod_team.project] * 3
-    shown = prod("GET", f"/v1/compositions/-/executions/{children[0]['id']}").json
-    assert (shown["input"], shown["output"]) == (None, None)
-    assert dev("GET", path).json["composition_executions"] == []
-
-    refused = ended(prod, computed, input={"key": "items.json"})
-    assert (refused["status"], refused["error"]) == ("FAILED", "States.Permissions")
-    assert ended(dev, computed, input={"key": "items.json"})["status"] == "SUCCEEDED"
 
 
 def test_prods_people_decide_and_devs_workers_work(
