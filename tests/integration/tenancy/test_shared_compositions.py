@@ -270,3 +270,24 @@ def test_shares_that_make_no_sense_and_those_that_do(
     # With the composition go its shares, and what another one is called is another one's.
     assert dev("DELETE", f"/v1/compositions/{shared}").status == 204
     assert start(prod, shared).status == 404
+
+
+def test_steps_are_counted_in_the_project_that_started_them(
+    dev_team: openstack.Team, prod_team: openstack.Team, dev: openstack.As, prod: openstack.As
+) -> None:
+    """Prod's executions use up nothing of dev's; a quota of prod's sends steps the long way."""
+    name = fresh("fn")
+    devs, root = function(dev, name, "dev"), dev_team.api("admin")
+    shared = compose(dev, *(task(name, ResultPath=None) for _ in range(3)))
+    share(dev, shared, "execute", target_id=prod_team.project)
+    quota = {"invocations_per_minute": 1}
+    assert root("PATCH", f"/v1/quotas/{dev_team.project}", quota).status == 200
+    assert root("PATCH", f"/v1/quotas/{prod_team.project}", {"executions": 1}).status == 200
+    try:
+        assert ended(prod, shared)["status"] == "SUCCEEDED"
+        dev.run(devs)
+        rows = prod("GET", f"/v1/executions?function_id={devs}").json["executions"]
+        assert [(row["sync"], row["input"]) for row in rows] == [(False, None)] * 3
+    finally:
+        for team in (dev_team, prod_team):
+            assert root("DELETE", f"/v1/quotas/{team.project}").status in (200, 204)
