@@ -19,6 +19,7 @@ class Kind:
 
     name: models.ResourceKind
     table: sa.Table
+    revisions: sa.Table
     versions: sa.Table
     aliases: sa.Table
 
@@ -29,10 +30,13 @@ class Kind:
 
 
 KINDS: Final[Mapping[models.ResourceKind, Kind]] = {
-    "function": Kind("function", tables.functions, tables.versions, tables.aliases),
+    "function": Kind(
+        "function", tables.functions, tables.revisions, tables.versions, tables.aliases
+    ),
     "composition": Kind(
         "composition",
         composition_tables.compositions,
+        composition_tables.composition_revisions,
         composition_tables.composition_versions,
         composition_tables.composition_aliases,
     ),
