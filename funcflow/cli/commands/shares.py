@@ -4,40 +4,24 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 from funcflow.cli import base, columns
 from funcflow.cli.client import Resource
-from funcflow.cli.resources import Collection
+from funcflow.cli.commands.below import Below
 
 
-class _Shared(base.Command):
-    """What the commands have in common."""
-
-    kind: ClassVar[str] = "function"
-
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = super().get_parser(prog_name)
-        parser.add_argument("shared", metavar=self.kind.upper(), help="its id or name")
-        return parser
-
-    def shares(self, args: argparse.Namespace) -> Collection:
-        if self.kind == "function":
-            return self.client.functions.shares(args.shared)
-        return self.client.compositions.shares(args.shared)
-
-
-class List(_Shared, base.Lister):
+class List(Below, base.Lister):
     """List whom a function is shared with."""
 
     layout = columns.SHARE
     example = "funcflow function share list hello"
 
     def rows(self, args: argparse.Namespace) -> Iterable[Resource]:
-        return self.shares(args).list()
+        return self.above.shares(args.above).list()
 
 
-class Create(_Shared, base.ShowOne):
+class Create(Below, base.ShowOne):
     """Let others run, read or publish a function."""
 
     layout = columns.SHARE
@@ -68,10 +52,10 @@ class Create(_Shared, base.ShowOne):
         return parser
 
     def resource(self, args: argparse.Namespace) -> Resource:
-        return self.shares(args).create(_body(self.kind, args))
+        return self.above.shares(args.above).create(_body(self.kind, args))
 
 
-class Delete(_Shared):
+class Delete(Below):
     """Take shares back; calls are refused from then on."""
 
     example = "funcflow function share delete hello 0199a0c4-7a52-7cc1-9d3f-5b1c1f0e9a11"
@@ -82,7 +66,7 @@ class Delete(_Shared):
         return parser
 
     def take_action(self, args: argparse.Namespace) -> int:
-        return 1 if self.each(args.shares, self.shares(args).delete) else 0
+        return 1 if self.each(args.shares, self.above.shares(args.above).delete) else 0
 
 
 class CompositionList(List):
