@@ -9,7 +9,7 @@ from funcflow.db import compositions
 from funcflow.db.kinds import KINDS
 from funcflow.db.versioning import Versions
 
-_of = Versions(
+OF = Versions(
     KINDS["composition"], compositions, revisions, models.CompositionVersion, "definition"
 )
-create, get, list_, describe, delete = _of.create, _of.get, _of.list_, _of.describe, _of.delete
+create, get, list_, describe, delete = OF.create, OF.get, OF.list_, OF.describe, OF.delete

@@ -8,5 +8,5 @@ from funcflow.db import functions, revisions
 from funcflow.db.kinds import KINDS
 from funcflow.db.versioning import Versions
 
-_of = Versions(KINDS["function"], functions, revisions, models.Version, "code or settings")
-create, get, list_, describe, delete = _of.create, _of.get, _of.list_, _of.describe, _of.delete
+OF = Versions(KINDS["function"], functions, revisions, models.Version, "code or settings")
+create, get, list_, describe, delete = OF.create, OF.get, OF.list_, OF.describe, OF.delete
