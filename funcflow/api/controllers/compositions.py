@@ -18,6 +18,7 @@ from funcflow.api.controllers import (
     composition_executions,
     composition_versions,
     trials,
+    versioned,
 )
 from funcflow.api.controllers import shares as shares_below
 from funcflow.api.operations import EMPTY, TEXT, Media, exposed_child, operation, resource
@@ -226,7 +227,7 @@ class Definition:
     def show(self, request: Request) -> webob.Response:
         form = pictures.form(request, _FORMS)
         access = finding.access(self._services, request, self._id)
-        number = composition_versions.number_of(request.query.get("version", "0"))
+        number = versioned.number_of(request.query.get("version", "0"), "version")
         access.check("read", version=number)
         found, revision = access.resource, access.resource.revision
         if number != models.LATEST:
