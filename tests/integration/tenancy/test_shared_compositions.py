@@ -89,9 +89,19 @@ def test_steps_are_by_the_rights_of_the_definition(
     ran = ended(prod, shared, input={"x": CANARY})
     assert (ran["status"], ran["output"]) == ("SUCCEEDED", {"from": "dev", "got": {"a": 1}})
 
+    express = compose(dev, task(name), type="EXPRESS")
+    processor = {"ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "EXPRESS"}}
+    states = {"StartAt": "Each", "States": {"Each": task(name)}}
+    over = {"Type": "Map", "ItemProcessor": {**processor, **states}, "End": True}
+    for each, given in ((express, {}), (compose(dev, over), [{}])):
+        share(dev, each, "execute", target_id=prod_team.project)
+        ran = ended(prod, each, input=given)
+        assert ran["status"] == "SUCCEEDED", ran
+        assert "'dev'" in str(ran["output"])
+
     assert prod("POST", "/v1/executions", {"function_id": devs}).status == 404
     rows = prod("GET", f"/v1/executions?function_id={devs}").json["executions"]
-    assert len(rows) == 2
+    assert len(rows) == 2, "of EXPRESS only the outcome is kept"
     for row in rows:
         assert row["project_id"] == prod_team.project
         assert (row["input"], json.loads(row["result"])["output"]) == (None, None)
