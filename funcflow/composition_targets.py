@@ -8,11 +8,11 @@ from __future__ import annotations
 import dataclasses
 import random
 
-from funcflow import models
+from funcflow import errors, models, sharing
 from funcflow.db import composition_aliases as aliases
 from funcflow.db import composition_versions as versions
 from funcflow.db import compositions
-from funcflow.targets import Memory, split
+from funcflow.targets import Memory, check_still, split
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class CompositionTarget:
     version: int
     revision: int
     type: models.CompositionType
+    #: Whose it is.
+    project_id: str
 
 
 class CompositionTargets(Memory):
@@ -37,12 +39,17 @@ class CompositionTargets(Memory):
     ) -> CompositionTarget:
         """The revision to run.
 
-        :param composition: id or name
+        :param composition: name in the project, or id
         :param alias: one of the composition's; ``version`` is ignored then
-        :raises funcflow.errors.NotFound: nothing of that name in the project
+        :raises funcflow.errors.NotFound: nothing of that name in the project, or shared with it
+        :raises funcflow.errors.Forbidden: it is shared, but not to execute this
         """
-        project_id = None if context.is_admin else context.project_id
-        known = self._composition(project_id, context.project_id, composition)
+        known = self._composition(context.project_id, composition)
+        if not context.is_admin and known.project_id != context.project_id:
+            # Asked anew each time, so that taking a share back acts at once.
+            with self._database.read() as conn:
+                access = sharing.of(conn, context, "composition", known)
+            access.check("execute", version=version, alias=alias)
         if alias is not None:
             found = self._alias(known.id, alias)
             version = split(found.weights, found.composition_version, random.random())
@@ -50,14 +57,28 @@ class CompositionTargets(Memory):
             return _target(known.revision, models.LATEST)
         return _target(self._version(known.id, version).revision, version)
 
-    def _composition(
-        self, project_id: str | None, own_project: str, ref: str
-    ) -> models.Composition:
+    def check(self, context: models.RequestContext, execution: models.CompositionExecution) -> None:
+        """Whether its project may still run what the execution runs.
+
+        :raises funcflow.errors.Forbidden: it was shared once, and is no longer
+        """
+        if context.is_admin or not execution.borrowed:
+            return
+        try:
+            known = self._composition(context.project_id, execution.composition_id)
+        except errors.NotFound:
+            return  # Deleted meanwhile: what was accepted runs to its end.
+        with self._database.read() as conn:
+            check_still(conn, "composition", known.id, execution.project_id)
+
+    def _composition(self, own_project: str, ref: str) -> models.Composition:
+        """By a name in the own project, or by id, whosever it is."""
+
         def load() -> models.Composition:
             with self._database.read() as conn:
-                return compositions.resolve(conn, ref, project_id, own_project)
+                return compositions.resolve(conn, ref, None, own_project)
 
-        return self.remember(("composition", project_id, own_project, ref), load)
+        return self.remember(("composition", own_project, ref), load)
 
     def _alias(self, composition_id: str, name: str) -> models.CompositionAlias:
         def load() -> models.CompositionAlias:
@@ -75,4 +96,6 @@ class CompositionTargets(Memory):
 
 
 def _target(revision: models.CompositionRevision, version: int) -> CompositionTarget:
-    return CompositionTarget(revision.composition_id, version, revision.number, revision.type)
+    return CompositionTarget(
+        revision.composition_id, version, revision.number, revision.type, revision.project_id
+    )

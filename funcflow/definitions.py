@@ -7,6 +7,7 @@ checks task tokens. What both make of the same row and log is the same.
 from __future__ import annotations
 
 import collections
+import dataclasses
 import json
 import threading
 from collections.abc import Iterable
@@ -32,6 +33,15 @@ MOST = 500
 _Key = tuple[str, int]
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Known:
+    """``name``: of the composition. ``project_id``: whose it is."""
+
+    name: str
+    project_id: str
+    definition: Definition
+
+
 class Definitions:
     """Compiled definitions by composition and revision. One per process; for any thread."""
 
@@ -42,13 +52,17 @@ class Definitions:
         self._database = database
         self._bounds = Bounds(payload=options.payload_limit)
         self._lock = threading.Lock()
-        self._known: collections.OrderedDict[_Key, Future[tuple[str, Definition]]] = (
-            collections.OrderedDict()
-        )
+        self._known: collections.OrderedDict[_Key, Future[_Known]] = collections.OrderedDict()
 
     def get(self, composition_id: str, revision: int) -> Definition:
         """:raises funcflow.errors.NotFound: there is no such revision"""
-        return self._entry(composition_id, revision)[1]
+        return self._entry(composition_id, revision).definition
+
+    def author(self, row: models.CompositionExecution) -> str:
+        """The project whose definition it runs; errors as of :meth:`get`."""
+        if not row.borrowed:
+            return row.project_id
+        return self._entry(row.composition_id, row.revision).project_id
 
     def fresh(self, row: models.CompositionExecution) -> Execution:
         """An execution that has taken no signal yet."""
@@ -65,7 +79,7 @@ class Definitions:
         """The first signal of its log. It follows from the row alone, so that it need not be
         durable before the execution begins. Its time is when somebody first took it, so that
         what it waited in the queue is not lost to the deadlines of its first tasks."""
-        name, _ = self._entry(row.composition_id, row.revision)
+        name = self._entry(row.composition_id, row.revision).name
         execution = {
             "Id": row.id,
             "Name": row.name,
@@ -101,7 +115,7 @@ class Definitions:
         execution = self.fresh(row)
         return execution, replay(execution, self.log(row, entries))
 
-    def _entry(self, composition_id: str, revision: int) -> tuple[str, Definition]:
+    def _entry(self, composition_id: str, revision: int) -> _Known:
         key = (composition_id, revision)
         with self._lock:
             known = self._known.get(key)
@@ -121,9 +135,9 @@ class Definitions:
                 known.set_exception(exc)
         return known.result()
 
-    def _load(self, composition_id: str, revision: int) -> tuple[str, Definition]:
+    def _load(self, composition_id: str, revision: int) -> _Known:
         with self._database.read() as conn:
             found = db.revision(conn, composition_id, revision)
             name = db.name(conn, composition_id) or composition_id
         data = read(found.definition).data
-        return name, compile_definition(data, found.type)
+        return _Known(name, found.project_id, compile_definition(data, found.type))

@@ -204,7 +204,7 @@ class Firer:
             run = self._starter.resolve(context, target.id, target.version, target.alias)
             with self._database.read() as connection:
                 lent = composition_revisions.identity(connection, run.composition_id, run.revision)
-            return lent or (None, trigger.project_id)
+            return lent, run.project_id
         alias = target.alias if target.kind == "alias" else None
         found = self._submitter.resolve(context, target.id or None, target.version, alias)
         return found.identity, found.project_id

@@ -1,36 +1,51 @@
-"""What somebody may do with a function: everything with the own one, else what is shared.
+"""What somebody may do with a function or composition: everything with the own one, else what is
+shared.
 
-Used by the API for everything below ``/v1/functions`` and ``/v1/aliases``, and by
-:mod:`funcflow.targets` for calls. Shares are read anew each time, so that taking one back acts
-at once; who uses the own functions never pays for that.
+Used by the API for everything below ``/v1/functions``, ``/v1/aliases`` and ``/v1/compositions``,
+and by :mod:`funcflow.targets` and :mod:`funcflow.composition_targets` for calls. Shares are read
+anew each time, so that taking one back acts at once; who uses the own ones never pays for that.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, Protocol, TypeVar
 
 from funcflow import errors, ids, models
-from funcflow.db import functions, shares
+from funcflow.db import compositions, functions, shares
 
 PERMISSIONS: tuple[models.Permission, ...] = ("execute", "read", "publish")
 
 
 class NotShared(errors.Forbidden):
-    """The function may be seen, but not used like this."""
+    """It may be seen, but not used like this."""
 
     code = "not_shared"
-    hint = "Ask the function's project to share it for this too."
+    hint = "Ask the project it belongs to to share it for this too."
+
+
+class Shared(Protocol):
+    """What can be shared: a function or composition."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def project_id(self) -> str: ...
+
+
+T = TypeVar("T", bound=Shared)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Access:
-    """A function, and somebody's way to it. ``shares`` None: it is the own one, or the asker
-    administrates."""
+class Access(Generic[T]):
+    """A function or composition, and somebody's way to it. ``shares`` None: it is the own one,
+    or the asker administrates."""
 
-    function: models.Function
+    kind: models.ResourceKind
+    resource: T
     shares: tuple[models.Share, ...] | None = None
 
     @property
@@ -62,7 +77,7 @@ class Access:
         """
         if not self.may(permission, version=version, alias=alias):
             raise NotShared(
-                f"function {self.function.id} is shared with you for {self._grants()}, "
+                f"{self.kind} {self.resource.id} is shared with you for {self._grants()}, "
                 f"not to {permission} {_named(version, alias)}"
             )
 
@@ -75,60 +90,101 @@ class Access:
         :raises NotShared: it is another project's
         """
         if self.shares is not None:
-            raise NotShared(f"only the project of function {self.function.id} may do this")
+            raise NotShared(f"only the project of {self.kind} {self.resource.id} may do this")
 
     def versions(self) -> list[int] | None:
         """The version numbers the shares are narrowed to; None: all."""
-        if self.shares is None or any(
-            share.function_version is None and share.function_alias is None for share in self.shares
-        ):
+        if self.shares is None or any(map(_whole, self.shares)):
             return None
-        return [s.function_version for s in self.shares if s.function_version is not None]
+        return [share.version for share in self.shares if share.version is not None]
+
+    def aliases(self) -> list[str] | None:
+        """The aliases the shares are narrowed to; None: all."""
+        if self.shares is None or any(map(_whole, self.shares)):
+            return None
+        return [share.alias for share in self.shares if share.alias is not None]
 
     def _grants(self) -> str:
         return ", ".join(sorted({_grant(share) for share in self.shares or ()}))
 
 
-def find(connection: Any, asker: models.RequestContext, reference: str) -> Access:
+def function(
+    connection: Any, asker: models.RequestContext, reference: str
+) -> Access[models.Function]:
     """The function of that id or name in the asker's project, or that id elsewhere.
 
     :raises errors.NotFound: none, or neither the asker's nor shared
     :raises errors.Conflict: several have the name
     """
+    return _find(connection, asker, "function", functions.resolve, reference)
+
+
+def composition(
+    connection: Any, asker: models.RequestContext, reference: str
+) -> Access[models.Composition]:
+    """As :func:`function`."""
+    return _find(connection, asker, "composition", compositions.resolve, reference)
+
+
+def _find(
+    connection: Any,
+    asker: models.RequestContext,
+    kind: models.ResourceKind,
+    resolve: Callable[[Any, str, str | None, str], T],
+    reference: str,
+) -> Access[T]:
+    if ids.is_id(reference):
+        found = resolve(connection, reference, None, asker.project_id)
+        return of(connection, asker, kind, found)
     project_id = None if asker.is_admin else asker.project_id
-    if not ids.is_id(reference):
-        return Access(functions.resolve(connection, reference, project_id, asker.project_id))
-    found = functions.get(connection, reference.lower())
-    return of(connection, asker, found)
+    return Access(kind, resolve(connection, reference, project_id, asker.project_id))
 
 
-def of(connection: Any, asker: models.RequestContext, function: models.Function) -> Access:
-    """The asker's way to a function.
+def of(
+    connection: Any, asker: models.RequestContext, kind: models.ResourceKind, found: T
+) -> Access[T]:
+    """The asker's way to a function or composition.
 
     :raises errors.NotFound: there is none
     """
-    for access in of_all(connection, asker, [function]):
+    for access in of_all(connection, asker, kind, [found]):
         return access
-    raise errors.NotFound(f"there is no function {function.id}")
+    raise errors.NotFound(f"there is no {kind} {found.id}")
 
 
 def of_all(
-    connection: Any, asker: models.RequestContext, found: Sequence[models.Function]
-) -> list[Access]:
-    """The asker's ways to those functions to which there is one."""
+    connection: Any, asker: models.RequestContext, kind: models.ResourceKind, found: Sequence[T]
+) -> list[Access[T]]:
+    """The asker's ways to those functions or compositions to which there is one."""
     if asker.is_admin:
-        return [Access(function) for function in found]
-    others = [function.id for function in found if function.project_id != asker.project_id]
+        return [Access(kind, each) for each in found]
+    others = [each.id for each in found if each.project_id != asker.project_id]
     granted: dict[str, tuple[models.Share, ...]] = {}
     if others and asker.project_id:
         granted = shares.granted(
-            connection, others, asker.project_id, asker.project_domain_id, time.time()
+            connection, kind, others, asker.project_id, asker.project_domain_id, time.time()
         )
     return [
-        Access(function, granted.get(function.id))
-        for function in found
-        if function.project_id == asker.project_id or function.id in granted
+        Access(kind, each, granted.get(each.id))
+        for each in found
+        if each.project_id == asker.project_id or each.id in granted
     ]
+
+
+def may_read(
+    connection: Any, asker: models.RequestContext, execution: models.CompositionExecution
+) -> bool:
+    """Whether somebody of the execution's project may see what it runs: the definition and,
+    in the history, what its states got and gave."""
+    if asker.is_admin or not execution.borrowed:
+        return True
+    try:
+        access = composition(connection, asker, execution.composition_id)
+    except errors.NotFound:
+        return False
+    return access.may(
+        "read", version=execution.composition_version, alias=execution.composition_alias
+    )
 
 
 def split_alias(reference: str) -> tuple[str | None, str]:
@@ -148,16 +204,20 @@ def hidden(revision: models.Revision) -> models.Revision:
 
 
 def _covers(share: models.Share, version: int, alias: str | None) -> bool:
-    if share.function_alias is not None:
-        return share.function_alias == alias
-    return share.function_version in (None, version)
+    if share.alias is not None:
+        return share.alias == alias
+    return share.version in (None, version)
+
+
+def _whole(share: models.Share) -> bool:
+    return share.version is None and share.alias is None
 
 
 def _grant(share: models.Share) -> str:
-    if share.function_alias is not None:
-        return f"{share.permission} of alias {share.function_alias!r}"
-    if share.function_version is not None:
-        return f"{share.permission} of version {share.function_version}"
+    if share.alias is not None:
+        return f"{share.permission} of alias {share.alias!r}"
+    if share.version is not None:
+        return f"{share.permission} of version {share.version}"
     return share.permission
 
 

@@ -110,6 +110,7 @@ def row(
         name=name or fields["id"],
         shard=shard,
         input=input,
+        borrowed=target.project_id != context.project_id,
         seed=secrets.token_hex(16),
         request_id=context.request_id,
         traceparent=context.traceparent,
@@ -143,6 +144,7 @@ class Starter:
         """Accept durably, and for a synchronous start wait for the outcome.
 
         :raises funcflow.errors.NotFound: no such composition, version or alias in the project
+        :raises funcflow.errors.Forbidden: it is another project's, and not shared to run this
         :raises funcflow.errors.TooMany: queues or conductors are full
         :raises funcflow.errors.Unavailable: it could not be made durable; nothing was kept
         :raises funcflow.errors.Conflict: the name came with another input before
@@ -155,7 +157,8 @@ class Starter:
         target = self._targets.resolve(context, start.composition, start.version, start.alias)
         if start.name is not None:
             with self._database.read() as connection:
-                older = executions.by_name(connection, target.composition_id, start.name)
+                key = (target.composition_id, context.project_id, start.name)
+                older = executions.by_name(connection, *key)
             if older is not None:
                 return self._again(older, start)
         made = row(
@@ -188,34 +191,31 @@ class Starter:
         return self._see(execution.id, lambda now: now.state not in states.COMPOSITION_OPEN)
 
     def pause(self, execution: models.CompositionExecution) -> models.CompositionExecution:
-        """Let it enter no new state.
-
-        :raises funcflow.errors.Conflict: it has ended
-        """
+        """Let it enter no new state; errors as of :meth:`stop`."""
         self._tell(execution, signals.Paused(time=time.time()))
         return self._see(execution.id, lambda now: now.paused)
 
     def resume(self, execution: models.CompositionExecution) -> models.CompositionExecution:
-        """Let it go on.
-
-        :raises funcflow.errors.Conflict: it has ended
-        """
+        """Let it go on; errors as of :meth:`stop`."""
         self._tell(execution, signals.Resumed(time=time.time()))
         return self._see(execution.id, lambda now: not now.paused)
 
-    def redrive(self, execution: models.CompositionExecution) -> models.CompositionExecution:
+    def redrive(
+        self, context: models.RequestContext, execution: models.CompositionExecution
+    ) -> models.CompositionExecution:
         """Let what ended without success go on where it ended; a dead letter, where it was.
 
         :raises funcflow.errors.Conflict: it runs, succeeded, or is of a kind that cannot
+        :raises funcflow.errors.Forbidden: what it runs is no longer shared
         """
-        dead = execution.state is states.CompositionState.DEAD
+        self._targets.check(context, execution)
         if execution.map_state is not None:
             raise errors.Conflict(
                 f"execution {execution.id} is a part of a Map",
                 code="not_redrivable",
                 hint=f"Redrive the whole: {execution.parent_id}.",
             )
-        if execution.type == "EXPRESS" and not dead:
+        if execution.type == "EXPRESS" and execution.state is not states.CompositionState.DEAD:
             raise errors.Conflict(
                 f"execution {execution.id} is EXPRESS, of which nothing is kept to go on from",
                 code="not_redrivable",

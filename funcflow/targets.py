@@ -111,8 +111,7 @@ class Targets(Memory):
         if context.is_admin or known.project_id == execution.project_id:
             return
         with self._database.read() as conn:
-            if not shares.still_executable(conn, known.id, execution.project_id, time.time()):
-                raise sharing.NotShared(f"function {known.id} is no longer shared")
+            check_still(conn, "function", known.id, execution.project_id)
 
     def _by_alias(
         self, context: models.RequestContext, function_id: str | None, name: str
@@ -140,7 +139,7 @@ class Targets(Memory):
         if context.is_admin or function.project_id == context.project_id:
             return
         with self._database.read() as conn:
-            access = sharing.of(conn, context, function)
+            access = sharing.of(conn, context, "function", function)
         access.check("execute", version=version, alias=alias)
 
     def _alias(self, project_id: str, name: str) -> models.Alias:
@@ -169,6 +168,17 @@ class Targets(Memory):
             return _target(number, version.revision)
 
         return self.remember(("version", function_id, number), load)
+
+
+def check_still(
+    connection: Any, kind: models.ResourceKind, resource_id: str, project_id: str
+) -> None:
+    """Another project's function or composition may still be executed.
+
+    :raises sharing.NotShared: it was shared once, and is no longer
+    """
+    if not shares.still_executable(connection, kind, resource_id, project_id, time.time()):
+        raise sharing.NotShared(f"{kind} {resource_id} is no longer shared")
 
 
 def _target(version: int, revision: models.Revision) -> Target:

@@ -8,23 +8,35 @@ from __future__ import annotations
 
 from typing import Final
 
-from funcflow import errors, ids, models
+from funcflow import errors, ids, models, sharing
 from funcflow.api.request import Request
 from funcflow.api.schemas import common
-from funcflow.db import composition_executions, compositions
+from funcflow.db import composition_executions
 from funcflow.services import Services
 
 ANY: Final = "-"
 
 
-def composition(services: Services, request: Request, reference: str) -> models.Composition:
-    """By id or name.
+def access(
+    services: Services, request: Request, reference: str
+) -> sharing.Access[models.Composition]:
+    """The composition of that id or name, and what the asker may do with it.
 
-    :raises errors.NotFound: none, or of another project
+    :raises errors.NotFound: none, or of another project and not shared
     """
-    asker = request.asker
     with services.database.read() as connection:
-        return compositions.resolve(connection, reference, _project(request), asker.project_id)
+        return sharing.composition(connection, request.asker, reference)
+
+
+def composition(services: Services, request: Request, reference: str) -> models.Composition:
+    """The composition of that id or name, if it is the asker's own.
+
+    :raises errors.NotFound: none, or of another project and not shared
+    :raises errors.Forbidden: it is shared, but another project's
+    """
+    found = access(services, request, reference)
+    found.check_own()
+    return found.resource
 
 
 def execution(
@@ -36,8 +48,9 @@ def execution(
     :raises errors.NotFound: none, or of another project or composition
     """
     checked = common.checked_id(execution_id)
+    project_id = None if request.asker.is_admin else request.asker.project_id
     with services.database.read() as connection:
-        found = composition_executions.get(connection, checked, _project(request))
+        found = composition_executions.get(connection, checked, project_id)
     # An execution may outlive its composition, whose id still leads to it.
     if reference == ANY or reference.lower() == found.composition_id:
         return found
@@ -48,5 +61,7 @@ def execution(
     return found
 
 
-def _project(request: Request) -> str | None:
-    return None if request.asker.is_admin else request.asker.project_id
+def may_read(services: Services, request: Request, found: models.CompositionExecution) -> bool:
+    """Whether the asker may see what the execution runs."""
+    with services.database.read() as connection:
+        return sharing.may_read(connection, request.asker, found)

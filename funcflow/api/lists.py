@@ -106,11 +106,16 @@ class Listing:
 RUNTIMES = Listing(texts=("id", "name", "image", "description", "status"), projects=False)
 FUNCTIONS = Listing(texts=("id", "name", "description", "runtime_id", "entry", "latest_version"))
 VERSIONS = Listing(texts=("id", "description", "version_number"), projects=False)
-SHARES = Listing(
-    texts=("id", "target_kind", "target_id", "permission", "function_alias"),
-    times=("created_at", "expires_at"),
-    projects=False,
+SHARES, COMPOSITION_SHARES = (
+    Listing(
+        texts=("id", "target_kind", "target_id", "permission", f"{kind}_alias"),
+        times=("created_at", "expires_at"),
+        projects=False,
+    )
+    for kind in ("function", "composition")
 )
+#: Of a list of functions or compositions.
+SHARED = {"type": "boolean", "description": "Those that other projects share with this one."}
 SECRETS = Listing(texts=("id", "name", "description", "version"))
 ALIASES = Listing(texts=("id", "name", "description", "function_id", "function_version"))
 EXECUTIONS = Listing(

@@ -6,10 +6,11 @@ may show it as an image and nothing in it can act.
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import webob
 
@@ -19,6 +20,7 @@ from funcflow.api.request import Request
 from funcflow.compositions import compile, draw, draw_svg, draw_timeline, source
 from funcflow.compositions.draw_marks import marks
 from funcflow.compositions.draw_visits import Outcome, Visit, visits
+from funcflow.compositions.events import Event
 from funcflow.db import composition_executions as executions
 from funcflow.services import Services
 from funcflow.states import CompositionState
@@ -60,10 +62,20 @@ def execution(services: Services, row: models.CompositionExecution, form: str) -
     return _svg(draw_svg.svg(parsed, shown, title=_title(row)))
 
 
-def timeline(services: Services, row: models.CompositionExecution) -> webob.Response:
-    """The execution over time."""
-    found = visits(services.histories.events(row))
+def timeline(
+    services: Services, row: models.CompositionExecution, *, causes: bool
+) -> webob.Response:
+    """The execution over time; ``causes``: also why states failed, which may quote them."""
+    events = services.histories.events(row)
+    found = visits(events if causes else [_bare(event) for event in events])
     return _svg(draw_timeline.timeline(found, _until(row), _title(row)))
+
+
+def _bare(event: Event) -> Event:
+    if not getattr(event.details, "cause", None):
+        return event
+    details: Any = event.details
+    return dataclasses.replace(event, details=dataclasses.replace(details, cause=""))
 
 
 def form(request: Request, known: tuple[str, ...]) -> str:

@@ -124,6 +124,17 @@ class PagedLister(Lister):
         return collection_of(self).list(**self.query(args) | place)
 
 
+def add_shared(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """``--shared``, for the list of something that projects share."""
+    parser.add_argument(
+        "--shared",
+        action="store_const",
+        const="true",
+        help="those that other projects share with this one",
+    )
+    return parser
+
+
 class ShowOne(Command, cliff.show.ShowOne):
     """Shows what a subclass makes or changes, in the columns of ``layout``."""
 

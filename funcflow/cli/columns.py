@@ -154,19 +154,26 @@ SECRET: Layout = (
     Column("created_at", detail=True),
     Column("updated_at"),
 )
-SHARE: Layout = (
-    Column("id"),
-    Column("target_kind"),
-    Column("target_id"),
-    Column("permission"),
-    Column("function_version"),
-    Column("function_alias"),
-    Column("expires_at"),
-    Column("function_id", detail=True),
-    Column("project_id", detail=True),
-    Column("created_by", detail=True),
-    Column("created_at", detail=True),
-)
+
+
+def _share(kind: str) -> Layout:
+    return (
+        Column("id"),
+        Column("target_kind"),
+        Column("target_id"),
+        Column("permission"),
+        Column(f"{kind}_version"),
+        Column(f"{kind}_alias"),
+        Column("expires_at"),
+        Column(f"{kind}_id", detail=True),
+        Column("project_id", detail=True),
+        Column("created_by", detail=True),
+        Column("created_at", detail=True),
+    )
+
+
+SHARE = _share("function")
+COMPOSITION_SHARE = _share("composition")
 
 QUOTA: Layout = (Column("resource"), Column("limit"), Column("used"))
 #: What the resources are.
@@ -274,6 +281,7 @@ _COMPOSED = (
     Column("count"),
     Column("digest", detail=True),
     Column("identity", Structure, detail=True),
+    Column("shared_as", Structure, detail=True),
     *OWNED,
 )
 COMPOSITION_ROW: Layout = _COMPOSED

@@ -251,6 +251,10 @@ class Compositions(Collection):
         path = self._of(ref, "aliases")
         return Collection(self._client, path, "composition_aliases", "alias", look_up=False)
 
+    def shares(self, ref: str) -> Collection:
+        path = self._of(ref, "shares")
+        return Collection(self._client, path, "shares", "share", look_up=False)
+
     def executions(self, ref: str) -> Collection:
         path = self._of(ref, "executions")
         return Collection(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -117,6 +118,30 @@ def read(resource: Resource, arguments: Any) -> Work:
             return _workflow(resource, arguments)
         case Kind.SERVICE:
             return CallService(resource.name, arguments)
+
+
+def said(state: Mapping[str, Any], resource: Resource, asked: Work) -> bool:
+    """Whether the definition itself says what a task calls, rather than computes it.
+
+    :param state: the Task as written
+    """
+    try:
+        meant = read(resource, written(state))
+    except Failure:
+        return False
+    match asked, meant:
+        case CallFunction(), CallFunction():
+            return (asked.name, asked.qualifier) == (meant.name, meant.qualifier)
+        case StartComposition(), StartComposition():
+            return asked.target == meant.target
+    return type(asked) is type(meant)
+
+
+def written(fields: Any) -> Any:
+    """The arguments of a state, or of a reader or writer, as they are written."""
+    if not isinstance(fields, dict):
+        return None
+    return fields.get("Arguments", fields.get("Parameters"))
 
 
 def result(resource: Resource, work: Work, answer: Any) -> Any:

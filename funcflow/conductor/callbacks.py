@@ -22,7 +22,7 @@ from typing import Final, Protocol
 
 from oslo_config import cfg
 
-from funcflow import errors, offload
+from funcflow import errors, offload, outward
 from funcflow.callbacks import DELETED, Callback, End, Kind, Stage
 from funcflow.compositions import signals
 from funcflow.conductor import mistral, runner
@@ -218,7 +218,7 @@ class Callbacks:
         if row.state is CompositionState.SUCCEEDED:
             output = None if row.output is None else self._texts.back(row.output)
             return End(execution_id=row.id, output=output, duration=took)
-        error, cause = offspring.outcome_of(row)
+        error, cause = offspring.outcome_of(outward.seen(row))
         cancelled = row.state is CompositionState.ABORTED
         told = (error or ("Cancelled" if cancelled else "States.Runtime"), cause or "")
         return End(execution_id=row.id, error=told, cancelled=cancelled, duration=took)

@@ -23,8 +23,10 @@ _INSERT = bulk.Statement(
 )
 _BY_NAME = bulk.Statement(
     f"SELECT {', '.join(rows.COLUMNS)} FROM composition_executions"  # noqa: S608
-    " WHERE (composition_id, name) IN (SELECT v.composition_id, v.name FROM v)",
+    " WHERE (composition_id, project_id, name)"
+    " IN (SELECT v.composition_id, v.project_id, v.name FROM v)",
     composition_id="text",
+    project_id="text",
     name="text",
 )
 _TRIES = 3
@@ -32,7 +34,8 @@ _TRIES = 3
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Inserted:
-    """``created`` False: the composition has one of that name; ``execution`` is the older one."""
+    """``created`` False: the project has one of that name of the composition; ``execution`` is
+    the older one."""
 
     execution: models.CompositionExecution
     created: bool
@@ -106,16 +109,20 @@ def _known(
     """Those that are there: by id (this very operation took before), else by their name."""
     by_id = rows.looks.rows(batch, [each.id for each in left])
     by_name = {}
-    names = sorted({(each.composition_id, each.name) for each in left if each.id not in by_id})
+    names = sorted({_name(each) for each in left if each.id not in by_id})
     for row in _BY_NAME.run(batch.cursor, batch.dialect, names):
         older = rows.to_execution(row)
-        by_name[older.composition_id, older.name] = older
+        by_name[_name(older)] = older
     for each in left:
-        found = by_name.get((each.composition_id, each.name))
+        found = by_name.get(_name(each))
         if each.id in by_id:
             done[each.id] = Inserted(rows.to_execution(by_id[each.id]), created=True)
         elif found is not None:
             done[each.id] = Inserted(found, created=False)
+
+
+def _name(execution: models.CompositionExecution) -> tuple[str, str, str]:
+    return execution.composition_id, execution.project_id, execution.name
 
 
 _POST_WAITING = lives.Move(

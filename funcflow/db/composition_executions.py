@@ -63,7 +63,10 @@ __all__ = [
 _SELECT = f"SELECT {', '.join(rows.COLUMNS)} FROM composition_executions"  # noqa: S608
 _LIGHT = f"SELECT {', '.join(rows.LIGHT)} FROM composition_executions"  # noqa: S608
 _GET = sa.text(f"{_SELECT} WHERE id = :id")
-_BY_NAME = sa.text(f"{_SELECT} WHERE composition_id = :composition_id AND name = :name")
+_BY_NAME = sa.text(
+    f"{_SELECT} WHERE composition_id = :composition_id AND project_id = :project_id"
+    " AND name = :name"
+)
 
 
 def find(connection: sa.Connection, execution_id: str) -> models.CompositionExecution | None:
@@ -93,10 +96,10 @@ def among(connection: sa.Connection, ids: Collection[str]) -> list[models.Compos
 
 
 def by_name(
-    connection: sa.Connection, composition_id: str, name: str
+    connection: sa.Connection, composition_id: str, project_id: str, name: str
 ) -> models.CompositionExecution | None:
-    """The composition's execution of that name, or None."""
-    asked = {"composition_id": composition_id, "name": name}
+    """The project's execution of the composition that has the name, or None."""
+    asked = {"composition_id": composition_id, "project_id": project_id, "name": name}
     row = connection.execute(_BY_NAME, asked).first()
     return None if row is None else rows.to_execution(row)
 

@@ -36,15 +36,20 @@ def get(connection: sa.Connection, composition_id: str, number: int) -> models.C
 
 def identity(
     connection: sa.Connection, composition_id: str, number: int
-) -> tuple[delegations.Identity, str] | None:
-    """As whom a revision acts, and in which project; None: as nobody."""
+) -> delegations.Identity | None:
+    """As whom a revision acts; None: as nobody."""
     row = connection.execute(
-        sa.select(_t.c.identity, _t.c.trust_id, _t.c.project_id).where(
+        sa.select(_t.c.identity, _t.c.trust_id).where(
             _t.c.composition_id == composition_id, _t.c.number == number
         )
     ).first()
-    found = None if row is None else lent.identity(row.identity, row.trust_id)
-    return None if row is None or found is None else (found, row.project_id)
+    return None if row is None else lent.identity(row.identity, row.trust_id)
+
+
+def owner(connection: sa.Connection, composition_id: str, number: int) -> str | None:
+    """The project whose revision it is; None: there is none (any more)."""
+    mine = (_t.c.composition_id == composition_id, _t.c.number == number)
+    return connection.execute(sa.select(_t.c.project_id).where(*mine)).scalar()
 
 
 def insert(connection: sa.Connection, revision: models.CompositionRevision) -> None:

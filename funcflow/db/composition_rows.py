@@ -18,7 +18,7 @@ _KINDS = {"TEXT": "text", "BIGINT": "int", "DOUBLE": "real", "BOOLEAN": "bool"}
 KINDS = {column.name: _KINDS[str(column.type)] for column in _t}
 #: As :data:`COLUMNS`, but without what may be large.
 LIGHT = tuple(f"NULL AS {name}" if name in ("input", "output") else name for name in COLUMNS)
-_FLAG = COLUMNS.index("paused")
+_FLAGS = {name: COLUMNS.index(name) for name in ("paused", "borrowed", "hidden")}
 _STATE = COLUMNS.index("state")
 
 
@@ -32,14 +32,16 @@ def from_execution(
     values["updated_at"] = e.created_at if e.updated_at is None else e.updated_at
     if e.wake_at is None and e.state is states.CompositionState.QUEUED:
         values["wake_at"] = e.created_at
-    return (*values.values(), posted, callback)
+    last = (posted, callback, values.pop("borrowed"), values.pop("hidden"))
+    return (*values.values(), *last)
 
 
 def to_execution(row: Sequence[Any]) -> models.CompositionExecution:
     """From the columns of :data:`COLUMNS`, in order."""
     values = dict(zip(COLUMNS, row, strict=True))
     values["state"] = states.CompositionState(row[_STATE])
-    values["paused"] = bool(row[_FLAG])
+    for name, place in _FLAGS.items():
+        values[name] = bool(row[place])
     return models.CompositionExecution(**values)
 
 

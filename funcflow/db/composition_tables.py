@@ -130,7 +130,12 @@ composition_executions = sa.Table(
     flag("posted"),
     # Somebody is to be called back at its end.
     flag("callback", False),
-    sa.UniqueConstraint("composition_id", "name"),
+    # What it runs is another project's.
+    flag("borrowed", False),
+    # Another project's definition asked for it: input and output are not shown.
+    flag("hidden", False),
+    # Of each project: who shares a composition shares no names of executions.
+    sa.UniqueConstraint("composition_id", "project_id", "name"),
     # Lists show no children of Maps, which may be thousands for each that is shown.
     where("ix_composition_executions_project_id", "map_run IS NULL", "project_id", "id"),
     where("ix_composition_executions_composition_id", "map_run IS NULL", "composition_id", "id"),

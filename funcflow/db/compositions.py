@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from funcflow import errors, ids, models
 from funcflow.db import composition_revisions as revisions
-from funcflow.db import composition_tables, listing, locks, tables, triggers
+from funcflow.db import composition_tables, listing, locks, shares, tables, triggers
 
 _t = composition_tables.compositions
 _r = composition_tables.composition_revisions
@@ -117,12 +117,17 @@ def revision(
     return revisions.get(connection, composition_id, number)
 
 
-def list_(connection: sa.Connection, query: listing.Query) -> list[models.Composition]:
-    """A page of compositions.
+def list_(
+    connection: sa.Connection,
+    query: listing.Query,
+    scope: sa.ColumnElement[bool] | None = None,
+) -> list[models.Composition]:
+    """A page of compositions: of the query's project, or those in the ``scope``.
 
     :raises errors.BadRequest: an unknown field, operator, sort key or marker
     """
-    return [_to_composition(row) for row in listing.page(connection, _WHOLE, _LISTED, query)]
+    found = listing.page(connection, _WHOLE, _LISTED, query, scope)
+    return [_to_composition(row) for row in found]
 
 
 def name(connection: sa.Connection, composition_id: str) -> str | None:
@@ -211,6 +216,7 @@ def delete(
         raise errors.InUse(f"trigger {trigger} would start composition {composition_id}")
     versions = composition_tables.composition_versions
     connection.execute(sa.delete(versions).where(versions.c.composition_id == composition_id))
+    shares.forget(connection, "composition", composition_id)
     connection.execute(sa.delete(_t).where(_t.c.id == composition_id))
     connection.execute(sa.delete(tables.calls).where(tables.calls.c.function_id == composition_id))
     revisions.retire(connection, composition_id, now)

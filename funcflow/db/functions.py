@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from funcflow import errors, ids, models
-from funcflow.db import listing, locks, revisions, tables, tenancy_tables, triggers
+from funcflow.db import listing, locks, revisions, shares, tables, triggers
 
 _t = tables.functions
 _r = tables.revisions
@@ -215,7 +215,8 @@ def delete(
     alias = connection.execute(used).scalar()
     if alias is not None:
         raise errors.InUse(f"alias {alias!r} points to function {function_id}")
-    for table in (tenancy_tables.shares, tables.scaling, tables.versions):
+    shares.forget(connection, "function", function_id)
+    for table in (tables.scaling, tables.versions):
         connection.execute(sa.delete(table).where(table.c.function_id == function_id))
     connection.execute(sa.delete(_t).where(_t.c.id == function_id))
     connection.execute(sa.delete(tables.calls).where(tables.calls.c.function_id == function_id))

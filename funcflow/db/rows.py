@@ -69,6 +69,7 @@ def from_execution(
         e.trust_id,
         callback,
         e.user_id,
+        e.hidden,
     )
 
 
@@ -114,6 +115,7 @@ def to_execution(row: Sequence[Any]) -> models.Execution:
         parent_command=row[34],
         trust_id=row[35],
         user_id=row[36],
+        hidden=bool(row[37]),
     )
 
 

@@ -178,6 +178,8 @@ executions = sa.Table(
     flag("callback", False),
     # Who called.
     sa.Column("user_id", sa.Text),
+    # Another project's definition asked for it: input and output are not shown.
+    flag("hidden", False),
     where(
         "uq_executions_idempotency_key",
         "idempotency_key IS NOT NULL",

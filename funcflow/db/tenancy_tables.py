@@ -7,23 +7,24 @@ import sqlalchemy as sa
 
 from funcflow.db.columns import flag, metadata, number, text, when, where
 
-#: ``target_kind`` is project, domain or all; ``target_id`` is "" for all. At most one of
-#: version and alias narrows it.
+#: ``kind`` is function or composition, ``resource_id`` which one. ``target_kind`` is project,
+#: domain or all; ``target_id`` is "" for all. At most one of version and alias narrows it.
 shares = sa.Table(
     "shares",
     metadata,
     text("id", primary_key=True),
-    sa.Column("function_id", sa.Text, sa.ForeignKey("functions.id"), nullable=False),
+    text("kind"),
+    text("resource_id"),
     text("project_id"),
     text("target_kind"),
     text("target_id"),
     text("permission"),
-    sa.Column("function_version", sa.BigInteger),
-    sa.Column("function_alias", sa.Text),
+    sa.Column("version", sa.BigInteger),
+    sa.Column("alias", sa.Text),
     when("expires_at", nullable=True),
     sa.Column("created_by", sa.Text),
     when("created_at"),
-    sa.Index("ix_shares_function_id", "function_id", "target_kind", "target_id"),
+    sa.Index("ix_shares_resource_id", "resource_id", "target_kind", "target_id"),
     sa.Index("ix_shares_target_id", "target_id", "target_kind"),
 )
 

@@ -24,6 +24,8 @@ CompositionType = Literal["STANDARD", "EXPRESS"]
 #: Each grants what it names and nothing else.
 Permission = Literal["execute", "read", "publish"]
 ShareTarget = Literal["project", "domain", "all"]
+#: What has versions and aliases, and can be shared.
+ResourceKind = Literal["function", "composition"]
 CodeSource = Literal["package", "source", "image", "swift"]
 
 
@@ -134,20 +136,23 @@ class Alias:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """What others may do with a function. ``target_id``: a project's or domain's, "" for all.
+    """What others may do with a function or composition. ``target_id``: a project's or domain's,
+    "" for all.
 
-    At most one of ``function_version`` and ``function_alias`` narrows it.
+    At most one of ``version`` and ``alias`` narrows it.
     """
 
     id: str
-    function_id: str
+    kind: ResourceKind
+    #: The function's or composition's.
+    resource_id: str
     #: The owner's.
     project_id: str
     target_kind: ShareTarget
     target_id: str = ""
     permission: Permission
-    function_version: int | None = None
-    function_alias: str | None = None
+    version: int | None = None
+    alias: str | None = None
     expires_at: float | None = None
     created_by: str | None = None
     created_at: float
@@ -216,6 +221,8 @@ class Execution:
     trust_id: str | None = None
     #: Who called; None: nobody whom Keystone knows, such as a trigger or a composition.
     user_id: str | None = None
+    #: Another project's definition asked for it: input and output are not its project's to see.
+    hidden: bool = False
     created_at: float
     started_at: float | None = None
     finished_at: float | None = None
@@ -341,6 +348,10 @@ class CompositionExecution:
     request_id: str | None = None
     #: W3C traceparent of the caller.
     traceparent: str | None = None
+    #: What it runs is another project's, which shares it.
+    borrowed: bool = False
+    #: As of :class:`Execution`.
+    hidden: bool = False
     created_at: float
     started_at: float | None = None
     finished_at: float | None = None

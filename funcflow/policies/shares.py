@@ -1,18 +1,26 @@
-"""Rules of shares."""
+"""Rules of shares: of functions here, of compositions in :mod:`.composition_shares`."""
 
 from __future__ import annotations
 
+from oslo_policy import policy
+
 from funcflow.policies.base import MANAGER, MEMBER, READER, rule
 
-_ALL = "/v1/functions/{function_id}/shares"
-_ONE = f"{_ALL}/{{share_id}}"
-RULES = [
-    rule("shares:list", READER, "List shares of a function.", f"GET {_ALL}"),
-    rule("shares:show", READER, "Show a share.", f"GET {_ONE}"),
-    rule("shares:create", MEMBER, "Share a function with a project.", f"POST {_ALL}"),
-    rule("shares:delete", MEMBER, "Take a share back.", f"DELETE {_ONE}"),
-    rule(
-        "shares:create_wide", MANAGER, "Share a function with a domain, or with all.",
-        f"POST {_ALL}",
-    ),
-]  # fmt: skip
+
+def rules(noun: str, shared: str) -> list[policy.DocumentedRuleDefault]:
+    """The rules of the shares of functions or compositions."""
+    all_ = f"/v1/{shared}s/{{{shared}_id}}/shares"
+    one = f"{all_}/{{share_id}}"
+    return [
+        rule(f"{noun}:list", READER, f"List shares of a {shared}.", f"GET {all_}"),
+        rule(f"{noun}:show", READER, "Show a share.", f"GET {one}"),
+        rule(f"{noun}:create", MEMBER, f"Share a {shared} with a project.", f"POST {all_}"),
+        rule(f"{noun}:delete", MEMBER, "Take a share back.", f"DELETE {one}"),
+        rule(
+            f"{noun}:create_wide", MANAGER, f"Share a {shared} with a domain, or with all.",
+            f"POST {all_}",
+        ),
+    ]  # fmt: skip
+
+
+RULES = rules("shares", "function")

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from oslo_config import cfg
 
-from funcflow import events, models, references
+from funcflow import events, models, outward, references
 from funcflow.db import composition_executions, executions, firings, trigger_events
 from funcflow.events import Event, Trigger
 from funcflow.triggers import base
@@ -112,6 +112,7 @@ class ExecutionSource(base.Polled):
 
 
 def _data(found: models.Execution | models.CompositionExecution, state: str) -> dict[str, Any]:
+    found = outward.seen(found)
     common: dict[str, Any] = {
         "execution_id": found.id,
         "state": state,

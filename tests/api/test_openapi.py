@@ -111,6 +111,10 @@ POST /v1/functions/{function_id}/scale_up
 DELETE /v1/functions/{function_id}/scaling
 GET /v1/functions/{function_id}/scaling
 PUT /v1/functions/{function_id}/scaling
+GET /v1/compositions/{composition_id}/shares
+POST /v1/compositions/{composition_id}/shares
+DELETE /v1/compositions/{composition_id}/shares/{share_id}
+GET /v1/compositions/{composition_id}/shares/{share_id}
 GET /v1/functions/{function_id}/shares
 POST /v1/functions/{function_id}/shares
 DELETE /v1/functions/{function_id}/shares/{share_id}

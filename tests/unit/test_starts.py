@@ -187,7 +187,7 @@ def test_dead_letters_are_redriven_whatever_their_type(
     for type_ in ("STANDARD", "EXPRESS"):
         log = Log(stage, PASS, type=type_)
         stage.database.write(executions.Bury(id=log.id, reason="poison", now=time.time()))
-        assert starter.redrive(log.row).state is State.QUEUED
+        assert starter.redrive(CONTEXT, log.row).state is State.QUEUED
 
 
 def test_tokens_lead_to_their_task(stage: Stage, starter: starts.Starter) -> None:

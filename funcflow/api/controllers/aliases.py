@@ -157,7 +157,7 @@ class Alias:
         announce(self._services, "aliases")
         return reply.nothing()
 
-    def _find(self, request: Request) -> tuple[sharing.Access, models.Alias]:
+    def _find(self, request: Request) -> tuple[sharing.Access[models.Function], models.Alias]:
         """The alias, and what the asker may do with its function.
 
         :raises errors.NotFound: none, or of another project and not shared
@@ -166,10 +166,10 @@ class Alias:
         with self._services.database.read() as connection:
             if function_id is None:
                 found = aliases.get(connection, name, request.asker.project_id)
-                return sharing.find(connection, request.asker, found.function_id), found
-            access = sharing.find(connection, request.asker, function_id)
-            found = aliases.get(connection, name, access.function.project_id)
-        if found.function_id != access.function.id:
+                return sharing.function(connection, request.asker, found.function_id), found
+            access = sharing.function(connection, request.asker, function_id)
+            found = aliases.get(connection, name, access.resource.project_id)
+        if found.function_id != access.resource.id:
             raise errors.NotFound(f"function {function_id} has no alias {name!r}")
         return access, found
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import webob
 
-from funcflow import ids, models
+from funcflow import ids, models, sharing
 from funcflow.api import finding, lists, reply
 from funcflow.api.announce import announce
 from funcflow.api.controllers.aliases import check_weights, merged_weights
@@ -36,10 +36,11 @@ class Aliases:
         query=lists.COMPOSITION_ALIASES.query, errors=(404,),
     )  # fmt: skip
     def list(self, request: Request) -> webob.Response:
-        found = finding.composition(self._services, request, self._id)
+        """Of a composition that is shared, those that the share is for."""
+        access = finding.access(self._services, request, self._id)
         asked = lists.COMPOSITION_ALIASES.parse(request, self._services.conf)
         with self._services.database.read() as connection:
-            page = aliases.list_(connection, found.id, asked)
+            page = aliases.list_(connection, access.resource.id, asked, access.aliases())
         return lists.answer(
             request, self._services.conf, "composition_aliases", page, schemas.view,
             lambda row: row.id,
@@ -83,14 +84,18 @@ class Alias:
         errors=(404,),
     )  # fmt: skip
     def show(self, request: Request) -> webob.Response:
-        return reply.answer(schemas.view(self._find(request)))
+        access, found = self._find(request)
+        if not access.sees(alias=found.name):
+            access.check("read", alias=found.name)
+        return reply.answer(schemas.view(found))
 
     @operation(
         index, "PATCH", "composition_aliases.update", "Change some of an alias",
         {200: schemas.ALIAS}, body=schemas.PATCH, errors=(404,),
     )  # fmt: skip
     def update(self, request: Request) -> webob.Response:
-        found = self._find(request)
+        access, found = self._find(request)
+        access.check("publish", alias=found.name)
         changes = dict(request.body)
         if "description" in changes:
             changes["description"] = changes["description"] or ""
@@ -117,7 +122,8 @@ class Alias:
         errors=(404,),
     )  # fmt: skip
     def delete(self, request: Request) -> webob.Response:
-        found = self._find(request)
+        access, found = self._find(request)
+        access.check_own()
         self._services.database.transact(
             lambda connection: aliases.delete(
                 connection, found.composition_id, found.name, found.project_id
@@ -126,10 +132,12 @@ class Alias:
         announce(self._services, "compositions")
         return reply.nothing()
 
-    def _find(self, request: Request) -> models.CompositionAlias:
+    def _find(
+        self, request: Request
+    ) -> tuple[sharing.Access[models.Composition], models.CompositionAlias]:
         """
         :raises errors.NotFound: no such composition or alias, or of another project
         """
-        found = finding.composition(self._services, request, self._id)
+        access = finding.access(self._services, request, self._id)
         with self._services.database.read() as connection:
-            return aliases.get(connection, found.id, self._name)
+            return access, aliases.get(connection, access.resource.id, self._name)

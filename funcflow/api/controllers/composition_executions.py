@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import webob
 
-from funcflow import errors, models, starts, states
+from funcflow import errors, models, sharing, starts, states
 from funcflow.api import callbacks, finding, lists, pictures, reply, values
 from funcflow.api.controllers import approvals
 from funcflow.api.controllers.composition_history import History
@@ -59,8 +59,8 @@ class Executions:
         are listed only by its ``map_run``."""
         fixed = {}
         if self._id != finding.ANY:
-            found = finding.composition(self._services, request, self._id)
-            fixed = {"composition_id": found.id}
+            found = finding.access(self._services, request, self._id)
+            fixed = {"composition_id": found.resource.id}
         listing = lists.COMPOSITION_EXECUTIONS
         asked = listing.parse(request, self._services.conf, **fixed)
         map_run = request.query.get("map_run")
@@ -223,7 +223,7 @@ class Redrive(_Action):
     )  # fmt: skip
     def redrive(self, request: Request) -> webob.Response:
         """Of a distributed Map only the items that failed are done again."""
-        after = self._services.starter.redrive(self._find(request))
+        after = self._services.starter.redrive(request.asker, self._find(request))
         return shown(self._services, request, after, 202)
 
 
@@ -240,8 +240,12 @@ class Drawing(_Action):
     )  # fmt: skip
     def show(self, request: Request) -> webob.Response:
         """The definition, with each state's colour, time and attempts."""
-        form = pictures.form(request, self._FORMS)
-        return pictures.execution(self._services, self._find(request), form)
+        form, found = pictures.form(request, self._FORMS), self._find(request)
+        if not finding.may_read(self._services, request, found):
+            raise sharing.NotShared(
+                f"composition {found.composition_id} is not shared with you to read"
+            )
+        return pictures.execution(self._services, found, form)
 
 
 class Timeline(_Action):
@@ -254,7 +258,9 @@ class Timeline(_Action):
         {200: Media(content={"image/svg+xml": TEXT})}, errors=(404, 409),
     )  # fmt: skip
     def show(self, request: Request) -> webob.Response:
-        return pictures.timeline(self._services, self._find(request))
+        found = self._find(request)
+        causes = finding.may_read(self._services, request, found)
+        return pictures.timeline(self._services, found, causes=causes)
 
 
 def shown(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import webob
@@ -25,9 +27,8 @@ _QUERY = {
     "follow": {**common.BOOLEAN, "description": "Stay, and send what happens."},
 }
 _HISTORY = Media(content={"application/json": schemas.HISTORY, "text/event-stream": follow.EVENT})
-#: Fields of details that hold payloads.
-_PAYLOADS = ("input", "output", "parameters", "assignedVariables")
 _MOST = 10**9
+View = Callable[[Event], dict[str, Any]]
 
 
 class History:
@@ -51,14 +52,21 @@ class History:
     def show(self, request: Request) -> webob.Response:
         """Events of AWS's types, in AWS's shape. EXPRESS executions keep none (409)."""
         found = finding.execution(self._services, request, self._composition, self._id)
-        payloads = lists.flag(request, "payloads", default=True)
+        view = self._view(request, found)
         wanted = lists.flag(request, "follow") or request.accepts("text/event-stream")
         if wanted and request.verb != "HEAD":
-            return self._follow(request, found, payloads)
-        return self._page(request, found, payloads)
+            return self._follow(request, found, view)
+        return self._page(request, found, view)
+
+    def _view(self, request: Request, found: models.CompositionExecution) -> View:
+        """How events are shown to the asker."""
+        payloads = lists.flag(request, "payloads", default=True)
+        if finding.may_read(self._services, request, found):
+            return functools.partial(schemas.event, payloads=payloads)
+        return functools.partial(schemas.borrowed_event, payloads=payloads and not found.hidden)
 
     def _page(
-        self, request: Request, found: models.CompositionExecution, payloads: bool
+        self, request: Request, found: models.CompositionExecution, view: View
     ) -> webob.Response:
         limit = lists.limit(request, self._services.conf)
         reverse = lists.flag(request, "reverse")
@@ -68,13 +76,13 @@ class History:
             number = fields.checked_integer("marker", marker, 0, _MOST)
             events = events[: max(0, number - 1)] if reverse else events[number:]
         shown = list(reversed(events[-limit:])) if reverse else events[:limit]
-        page: dict[str, Any] = {"events": [view(event, payloads) for event in shown]}
+        page: dict[str, Any] = {"events": [view(event) for event in shown]}
         if len(events) > len(shown):
             page["next"] = lists.next_page(request, str(shown[-1].id), limit)
         return reply.answer(page)
 
     def _follow(
-        self, request: Request, found: models.CompositionExecution, payloads: bool
+        self, request: Request, found: models.CompositionExecution, view: View
     ) -> webob.Response:
         histories, database = self._services.histories, self._services.database
         histories.events(found)  # refuses what has none
@@ -84,7 +92,7 @@ class History:
                 # The state is read first: what happened before it ended is then seen.
                 now = executions.get(connection, found.id)
             items = [
-                follow.Item(event.id, "history", view(event, payloads))
+                follow.Item(event.id, "history", view(event))
                 for event in histories.events(now, after)
             ]
             if now.state in states.COMPOSITION_OPEN:
@@ -93,18 +101,3 @@ class History:
             return {name: told[name] for name in ("status", "state", "error", "cause")}, items
 
         return follow.answer(look, follow.last_event(request, 0), self._slots)
-
-
-def view(event: Event, payloads: bool) -> dict[str, Any]:
-    """The event in AWS's shape; ``payloads`` False leaves out what may be large."""
-    shown = event.wire()
-    if payloads:
-        return shown
-    for name, details in shown.items():
-        if isinstance(details, dict):
-            shown[name] = {
-                field: value
-                for field, value in details.items()
-                if field.removesuffix("Details") not in _PAYLOADS
-            }
-    return shown

@@ -10,7 +10,7 @@ from typing import Any
 
 import webob
 
-from funcflow import delegations, errors, ids, models, workflows
+from funcflow import delegations, errors, ids, models, sharing, workflows
 from funcflow.api import finding, lists, pictures, reply
 from funcflow.api.announce import announce
 from funcflow.api.controllers import (
@@ -18,7 +18,9 @@ from funcflow.api.controllers import (
     composition_executions,
     composition_versions,
     trials,
+    versioned,
 )
+from funcflow.api.controllers import shares as shares_below
 from funcflow.api.operations import EMPTY, TEXT, Media, exposed_child, operation, resource
 from funcflow.api.request import Request
 from funcflow.api.schemas import common
@@ -27,7 +29,7 @@ from funcflow.api.schemas import identities as schema
 from funcflow.api.waiting import Slots
 from funcflow.compositions import compile, source
 from funcflow.db import composition_versions as versions
-from funcflow.db import compositions
+from funcflow.db import compositions, shares
 from funcflow.identities import Identities
 from funcflow.services import Services
 
@@ -38,7 +40,7 @@ _LINKS = {
         "compositions.show", "compositions.update", "compositions.delete",
         "compositions.definition", "composition_versions.list", "composition_versions.create",
         "composition_aliases.list", "composition_executions.list",
-        "composition_executions.create",
+        "composition_executions.create", "composition_shares.list", "composition_shares.create",
     )
 }  # fmt: skip
 _DRAWN = Media(content={"text/plain": TEXT, "image/svg+xml": TEXT})
@@ -62,15 +64,23 @@ class Compositions:
 
     @operation(
         index, "GET", "compositions.list", "List compositions", {200: schemas.PAGE},
-        query=lists.COMPOSITIONS.query,
+        query={**lists.COMPOSITIONS.query, "shared": lists.SHARED},
     )  # fmt: skip
     def list(self, request: Request) -> webob.Response:
         asked = lists.COMPOSITIONS.parse(request, self._services.conf)
+        asker, scope = request.asker, None
+        if lists.flag(request, "shared"):
+            scope = shares.resources_for(
+                "composition", asker.project_id, asker.project_domain_id, time.time()
+            )
         with self._services.database.read() as connection:
-            page = compositions.list_(connection, asked)
+            page = compositions.list_(connection, asked, scope)
+            known = [sharing.Access("composition", found) for found in page]
+            if scope is not None:
+                known = sharing.of_all(connection, asker, "composition", page)
         return lists.answer(
-            request, self._services.conf, "compositions", page,
-            lambda row: schemas.view(row, listed=True), lambda row: row.id,
+            request, self._services.conf, "compositions", known,
+            lambda row: schemas.view(row, listed=True), lambda row: row.resource.id,
         )  # fmt: skip
 
     @operation(
@@ -108,7 +118,8 @@ class Compositions:
         self._services.database.transact(write)
         announce(self._services, "compositions")
         where = f"{request.host_url}/v1/compositions/{made.id}"
-        return reply.answer(schemas.view(made), 201, {"Location": where})
+        seen = schemas.view(sharing.Access("composition", made))
+        return reply.answer(seen, 201, {"Location": where})
 
 
 class Composition:
@@ -119,6 +130,7 @@ class Composition:
     def __init__(self, services: Services, slots: Slots, composition_id: str) -> None:
         self._services = services
         self._id = composition_id
+        self.shares = shares_below.CompositionShares(services, composition_id)
         self.definition = Definition(services, composition_id)
         self.versions = composition_versions.Versions(services, composition_id)
         self.aliases = composition_aliases.Aliases(services, composition_id)
@@ -129,7 +141,7 @@ class Composition:
         errors=(404,),
     )  # fmt: skip
     def show(self, request: Request) -> webob.Response:
-        return reply.answer(schemas.view(finding.composition(self._services, request, self._id)))
+        return reply.answer(schemas.view(finding.access(self._services, request, self._id)))
 
     @operation(
         index, "PATCH", "compositions.update", "Change some of a composition",
@@ -137,8 +149,11 @@ class Composition:
     )  # fmt: skip
     def update(self, request: Request) -> webob.Response:
         """Another definition or type is a new revision; what runs goes on with the one it has."""
-        found = finding.composition(self._services, request, self._id)
-        body = dict(request.body)
+        access = finding.access(self._services, request, self._id)
+        access.check("publish")
+        found, body = access.resource, dict(request.body)
+        if "type" in body and "definition" not in body:
+            access.check("read")  # what the old definition has against it quotes it
         if body.get("name", "") is None or body.get("definition", "") is None:
             raise errors.BadRequest("name and definition cannot be null", code="invalid_field")
         if "name" in body:
@@ -164,7 +179,7 @@ class Composition:
 
         changed = self._services.database.transact(write)
         announce(self._services, "compositions")
-        return reply.answer(schemas.view(changed))
+        return reply.answer(schemas.view(dataclasses.replace(access, resource=changed)))
 
     def _revised(
         self, request: Request, found: models.Composition, body: dict[str, Any]
@@ -223,9 +238,10 @@ class Definition:
     )  # fmt: skip
     def show(self, request: Request) -> webob.Response:
         form = pictures.form(request, _FORMS)
-        found = finding.composition(self._services, request, self._id)
-        number = composition_versions.number_of(request.query.get("version", "0"))
-        revision = found.revision
+        access = finding.access(self._services, request, self._id)
+        number = versioned.number_of(request.query.get("version", "0"), "version")
+        access.check("read", version=number)
+        found, revision = access.resource, access.resource.revision
         if number != models.LATEST:
             with self._services.database.read() as connection:
                 revision = versions.get(connection, found.id, number).revision

@@ -115,7 +115,7 @@ class Redrive:
             return reply.answer(schemas.view(self._fired(found)), 202)
         if found.state is not states.CompositionState.DEAD:
             raise errors.Conflict(f"execution {found.id} is not a dead letter", code="not_dead")
-        after = self._services.starter.redrive(found)
+        after = self._services.starter.redrive(request.asker, found)
         return reply.answer(schemas.view(after), 202, composed.located(request, after))
 
     def _fired(self, found: Firing) -> Firing:

@@ -21,7 +21,6 @@ from funcflow.api.schemas import functions as schemas
 from funcflow.db import functions, shares
 from funcflow.services import Services
 
-_SHARED = {**common.BOOLEAN, "description": "Those that other projects share with this one."}
 #: What can be done with what was made.
 _LINKS = {
     "functions.show": {"function_id": "id"},
@@ -56,20 +55,28 @@ class Functions:
 
     @operation(
         index, "GET", "functions.list", "List functions", {200: schemas.PAGE},
-        query={**lists.FUNCTIONS.query, "shared": _SHARED},
+        query={**lists.FUNCTIONS.query, "shared": lists.SHARED},
     )  # fmt: skip
     def list(self, request: Request) -> webob.Response:
         asked = lists.FUNCTIONS.parse(request, self._services.conf)
         asker, scope = request.asker, None
         if lists.flag(request, "shared"):
-            scope = shares.functions_for(asker.project_id, asker.project_domain_id, time.time())
+            scope = shares.resources_for(
+                "function", asker.project_id, asker.project_domain_id, time.time()
+            )
         with self._services.database.read() as connection:
             page = functions.list_(connection, asked, scope)
-            known = sharing.of_all(connection, asker, page) if scope is not None else None
-        rows = known if known is not None else [sharing.Access(function) for function in page]
+            known = (
+                sharing.of_all(connection, asker, "function", page) if scope is not None else None
+            )
+        rows = (
+            known
+            if known is not None
+            else [sharing.Access("function", function) for function in page]
+        )
         return lists.answer(
             request, self._services.conf, "functions", rows,
-            lambda row: schemas.view(row, listed=True), lambda row: row.function.id,
+            lambda row: schemas.view(row, listed=True), lambda row: row.resource.id,
         )  # fmt: skip
 
     @operation(
@@ -83,7 +90,7 @@ class Functions:
         with request.body as form:
             wish = _wish(request, form.fields, package=form.file)
             made = self._deployer.create(request.asker, wish)
-        seen = schemas.view(sharing.Access(made))
+        seen = schemas.view(sharing.Access("function", made))
         return reply.answer(seen, 201, {"Location": f"/v1/functions/{made.id}"})
 
 
@@ -96,7 +103,7 @@ class Function:
         self._services = services
         self._deployer = deployer
         self._id = function_id
-        self.shares = shares_below.Shares(services, function_id)
+        self.shares = shares_below.FunctionShares(services, function_id)
         self.versions = versions.Versions(services, function_id)
         self.workers = workers.Workers(services, function_id)
         self.scale_up = workers.ScaleUp(services, function_id)
@@ -114,7 +121,7 @@ class Function:
         access = workers.find_access(self._services, request, self._id)
         if lists.flag(request, "download"):
             access.check("read")
-            return download(self._services.store, access.function.revision, access.function.id)
+            return download(self._services.store, access.resource.revision, access.resource.id)
         return reply.answer(schemas.view(access))
 
     @operation(
@@ -142,9 +149,9 @@ class Function:
     def _change(self, request: Request, wish: deploy.Wish) -> webob.Response:
         access = workers.find_access(self._services, request, self._id)
         access.check("publish")
-        changed = self._deployer.update(request.asker, access.function, wish)
+        changed = self._deployer.update(request.asker, access.resource, wish)
         announce(self._services, "functions")
-        return reply.answer(schemas.view(dataclasses.replace(access, function=changed)))
+        return reply.answer(schemas.view(dataclasses.replace(access, resource=changed)))
 
     @operation(
         index, "DELETE", "functions.delete", "Delete a function with all its versions",

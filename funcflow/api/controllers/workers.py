@@ -150,13 +150,15 @@ class VersionDetach(_Detach):
     )(_Detach.detach)  # fmt: skip
 
 
-def find_access(services: Services, request: Request, reference: str) -> sharing.Access:
+def find_access(
+    services: Services, request: Request, reference: str
+) -> sharing.Access[models.Function]:
     """The function of that id or name, and what the asker may do with it.
 
     :raises errors.NotFound: none, or of another project and not shared
     """
     with services.database.read() as connection:
-        return sharing.find(connection, request.asker, reference)
+        return sharing.function(connection, request.asker, reference)
 
 
 def find_function(services: Services, request: Request, reference: str) -> models.Function:
@@ -167,7 +169,7 @@ def find_function(services: Services, request: Request, reference: str) -> model
     """
     access = find_access(services, request, reference)
     access.check_own()
-    return access.function
+    return access.resource
 
 
 def number_of(text: str) -> int:

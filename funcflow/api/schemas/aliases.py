@@ -6,6 +6,7 @@ from typing import Any
 
 from funcflow import models
 from funcflow.api import fields
+from funcflow.api.fields import Schema
 from funcflow.api.schemas import common
 
 _SHARE = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
@@ -18,20 +19,25 @@ WEIGHTS = {
 }
 #: In a merge patch null takes a share away.
 PATCHED = {"additionalProperties": {**_SHARE, "type": ["number", "null"]}}
-ALIAS = common.shape(
-    {
+
+
+def shape(kind: models.ResourceKind, title: str) -> Schema:
+    """Of an alias of a function or composition."""
+    properties = {
         "id": common.ID,
         "name": common.STRING,
         "description": common.STRING,
-        "function_id": common.ID,
-        "function_version": common.INTEGER,
+        f"{kind}_id": common.ID,
+        f"{kind}_version": common.INTEGER,
         "weights": {"type": "object", "additionalProperties": common.NUMBER},
         "project_id": common.STRING,
         "created_at": common.TIME,
         "updated_at": common.MAYBE_TIME,
-    },
-    "Alias",
-)
+    }
+    return common.shape(properties, title)
+
+
+ALIAS = shape("function", "Alias")
 PAGE = common.page("function_aliases", ALIAS)
 
 _TARGET = {
@@ -47,13 +53,14 @@ UPDATE = fields.Body(_TARGET)
 PATCH = fields.Body({**_TARGET, "weights": {**WEIGHTS, **PATCHED}}, patch=True)
 
 
-def view(alias: models.Alias) -> dict[str, Any]:
+def view(alias: models.Alias | models.CompositionAlias) -> dict[str, Any]:
+    kind = "function" if isinstance(alias, models.Alias) else "composition"
     return {
         "id": alias.id,
         "name": alias.name,
         "description": alias.description,
-        "function_id": alias.function_id,
-        "function_version": alias.function_version,
+        f"{kind}_id": getattr(alias, f"{kind}_id"),
+        f"{kind}_version": getattr(alias, f"{kind}_version"),
         "weights": {str(number): share for number, share in alias.weights.items()},
         "project_id": alias.project_id,
         "created_at": common.utc(alias.created_at),

@@ -6,15 +6,18 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from funcflow import models, states
+from funcflow import models, outward, states
 from funcflow.api import fields
 from funcflow.api.schemas import callbacks, common
-from funcflow.compositions.events import timestamp
+from funcflow.compositions.events import Event, timestamp
 
 #: Longer bodies are refused before they are read whole; the input has its own, lower limit.
 MAX_BODY = 16 * 1024 * 1024
 #: The error of what the platform gave up on.
 DEAD_LETTER = "Funcflow.DeadLetter"
+#: Fields of an event's details that hold payloads, and those that say how far it got.
+_PAYLOADS = ("input", "output", "parameters", "assignedVariables")
+_PROGRESS = ("name", "index", "length", "mapRunArn", "redriveCount")
 
 _SHARED = {
     "id": common.ID,
@@ -108,17 +111,20 @@ TAKEN = {"type": "object", "maxProperties": 0}
 
 
 def view(execution: models.CompositionExecution, back: Callable[[str], str]) -> dict[str, Any]:
-    """The whole; ``back`` gives the text that a row's value stands for."""
+    """The whole, as its project may see it; ``back`` gives the text that a row's value stands
+    for."""
 
     def value(text: str | None) -> Any:
         return None if text is None else json.loads(back(text))
 
-    given = {} if execution.input is None else value(execution.input)
+    execution = outward.seen(execution)
+    given = None if execution.hidden else value(execution.input or "{}")
     return {**listed(execution), "input": given, "output": value(execution.output)}
 
 
 def listed(execution: models.CompositionExecution) -> dict[str, Any]:
     """A row of a list: without input and output, which may be large."""
+    execution = outward.seen(execution)
     dead = execution.state is states.CompositionState.DEAD
     return {
         "id": execution.id,
@@ -147,6 +153,35 @@ def listed(execution: models.CompositionExecution) -> dict[str, Any]:
         "started_at": _at(execution.started_at),
         "stopped_at": _at(execution.finished_at),
         "updated_at": _at(execution.updated_at),
+    }
+
+
+def event(event: Event, payloads: bool) -> dict[str, Any]:
+    """An event of a history in AWS's shape; ``payloads`` False leaves out what may be large."""
+    if payloads:
+        return event.wire()
+    return _details(event, lambda name: name.removesuffix("Details") not in _PAYLOADS)
+
+
+def borrowed_event(event: Event, payloads: bool) -> dict[str, Any]:
+    """As :func:`event`, to somebody who may not read the definition: what happened, and how the
+    whole began and ended, but not with what."""
+    whole = event.type.startswith("Execution")
+    told = ("error", "cause", *(("input", "output") if payloads else ())) if whole else ("error",)
+    shown = _details(event, lambda name: name.removesuffix("Details") in (*_PROGRESS, *told))
+    for details in shown.values():
+        if isinstance(details, dict) and "cause" in details:
+            details["cause"] = outward.cause(details.get("error"), details["cause"])
+    return shown
+
+
+def _details(event: Event, shows: Callable[[str], bool]) -> dict[str, Any]:
+    """The event with those of its details that are shown."""
+    return {
+        name: {field: value for field, value in told.items() if shows(field)}
+        if isinstance(told, dict)
+        else told
+        for name, told in event.wire().items()
     }
 
 

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from funcflow import models
+from funcflow import models, sharing
 from funcflow.api import fields
-from funcflow.api.schemas import common, identities
+from funcflow.api.schemas import common, identities, shares
 from funcflow.compositions.problems import Problem
 
 #: Longer bodies are refused before they are read whole; definitions have their own limit, in
@@ -43,17 +43,24 @@ _SHARED = {
     "description": common.STRING,
     "type": {"enum": TYPE["enum"]},
     "revision": common.INTEGER,
-    "digest": common.STRING,
+    "digest": common.MAYBE_STRING,
     "latest_version": common.INTEGER,
     "count": common.INTEGER,
     "project_id": common.STRING,
     "identity": identities.SHOWN,
     "created_at": common.TIME,
     "updated_at": common.MAYBE_TIME,
+    "shared_as": shares.OF["composition"].grants,
 }
 LISTED = common.shape(_SHARED, "CompositionListed")
 COMPOSITION = common.shape(
-    {**_SHARED, "definition": {"type": "string", "description": "As it was sent, as text."}},
+    {
+        **_SHARED,
+        "definition": {
+            "type": ["string", "null"],
+            "description": "As it was sent, as text; null for whom it is not shared with to read.",
+        },
+    },
     "Composition",
 )
 PAGE = common.page("compositions", LISTED)
@@ -80,8 +87,10 @@ VALIDATE = fields.Body(
 )
 
 
-def view(composition: models.Composition, *, listed: bool = False) -> dict[str, Any]:
-    """``listed``: as a row of a list, without the definition."""
+def view(access: sharing.Access[models.Composition], *, listed: bool = False) -> dict[str, Any]:
+    """A composition as far as it may be seen. ``listed``: as a row of a list, without the
+    definition."""
+    composition, readable = access.resource, access.may("read")
     revision = composition.revision
     shown = {
         "id": composition.id,
@@ -89,15 +98,16 @@ def view(composition: models.Composition, *, listed: bool = False) -> dict[str, 
         "description": composition.description,
         "type": revision.type,
         "revision": revision.number,
-        "digest": revision.digest,
+        "digest": revision.digest if readable else None,
         "latest_version": composition.latest_version,
         "count": composition.count,
         "project_id": composition.project_id,
         "identity": identities.view(revision.identity),
         "created_at": common.utc(composition.created_at),
         "updated_at": common.maybe_utc(composition.updated_at),
+        "shared_as": shares.grants(access),
     }
-    return shown if listed else {**shown, "definition": revision.definition}
+    return shown if listed else {**shown, "definition": revision.definition if readable else None}
 
 
 def checked_view(problems: Sequence[Problem]) -> dict[str, Any]:

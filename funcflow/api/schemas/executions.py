@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from funcflow import models, states
+from funcflow import models, outward, states
 from funcflow.api import fields
 from funcflow.api.schemas import callbacks, common
 
@@ -97,7 +97,8 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(", ", ": ")).encode
 
 
 def view(execution: models.Execution) -> dict[str, Any]:
-    usage = execution.usage
+    """As its project may see it."""
+    execution, usage = outward.seen(execution), execution.usage
     return {
         "id": execution.id,
         "function_id": execution.function_id,

@@ -12,7 +12,7 @@ from typing import Any
 from funcflow import models, sharing
 from funcflow.api import fields
 from funcflow.api.forms import FormBody
-from funcflow.api.schemas import common, identities
+from funcflow.api.schemas import common, identities, shares
 
 MAX_SOURCE = 256 * 1024
 
@@ -45,15 +45,6 @@ CODE = {
     },
     "required": ["source"],
 }
-GRANT = common.shape(
-    {
-        "permission": {"enum": ["execute", "read", "publish"]},
-        "function_version": {"type": ["integer", "null"]},
-        "function_alias": common.MAYBE_STRING,
-        "expires_at": common.MAYBE_TIME,
-    },
-    "Grant",
-)
 MOUNT = common.shape(
     {
         "secret": common.STRING,
@@ -86,11 +77,7 @@ _SHARED = {
     "identity": identities.SHOWN,
     "revision": common.INTEGER,
     "digest": common.MAYBE_STRING,
-    "shared_as": {
-        "type": ["array", "null"],
-        "description": "What the owner lets you do; null: it is your own.",
-        "items": GRANT,
-    },
+    "shared_as": shares.OF["function"].grants,
 }
 FUNCTION = common.shape({**_SHARED, "code": CODE}, "Function")
 LISTED = common.shape(
@@ -219,9 +206,9 @@ PATCH = fields.Body(
 )
 
 
-def view(access: sharing.Access, *, listed: bool = False) -> dict[str, Any]:
+def view(access: sharing.Access[models.Function], *, listed: bool = False) -> dict[str, Any]:
     """A function as far as it may be seen. ``listed``: as a row of a list."""
-    function = access.function
+    function = access.resource
     revision = function.revision if access.may("read") else sharing.hidden(function.revision)
     code = dict(revision.code)
     return {
@@ -235,17 +222,10 @@ def view(access: sharing.Access, *, listed: bool = False) -> dict[str, Any]:
         "created_at": common.utc(function.created_at),
         "updated_at": common.maybe_utc(function.updated_at),
         **revision_view(revision),
-        "shared_as": None if access.shares is None else [_grant(s) for s in access.shares],
+        "shared_as": shares.grants(access),
     }
 
 
-def _grant(share: models.Share) -> dict[str, Any]:
-    return {
-        "permission": share.permission,
-        "function_version": share.function_version,
-        "function_alias": share.function_alias,
-        "expires_at": common.maybe_utc(share.expires_at),
-    }
 
 
 def revision_view(revision: models.Revision) -> dict[str, Any]:

@@ -45,7 +45,7 @@ PATCH = fields.Body({"description": common.DESCRIPTION}, patch=True)
 
 
 def view(
-    version: models.Version, access: sharing.Access, *, listed: bool = False
+    version: models.Version, access: sharing.Access[models.Function], *, listed: bool = False
 ) -> dict[str, Any]:
     """``listed``: as a row of a list or the answer to its creation."""
     may_read = access.may("read", version=version.version_number)

@@ -39,6 +39,12 @@ class List(base.PagedLister):
     layout = columns.COMPOSITION_ROW
     example = "funcflow composition list --sort name"
 
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        return base.add_shared(super().get_parser(prog_name))
+
+    def query(self, args: argparse.Namespace) -> dict[str, Any]:
+        return super().query(args) | {"shared": args.shared}
+
 
 class Show(base.ShowRef):
     """Show one composition, its definition last."""

@@ -45,11 +45,12 @@ class List(base.PagedLister):
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
         parser = super().get_parser(prog_name)
         parser.add_argument("--name", metavar="TEXT", help="only those whose name has TEXT in it")
+        base.add_shared(parser)
         return parser
 
     def query(self, args: argparse.Namespace) -> dict[str, Any]:
         named = {"name": f"has:{args.name}"} if args.name else {}
-        return super().query(args) | named
+        return super().query(args) | named | {"shared": args.shared}
 
 
 class Show(base.ShowRef):

@@ -1,4 +1,4 @@
-"""``function share``: letting other projects run, read or publish a function."""
+"""``function share`` and ``composition share``: letting other projects run, read or publish."""
 
 from __future__ import annotations
 
@@ -8,29 +8,27 @@ from typing import Any
 
 from funcflow.cli import base, columns
 from funcflow.cli.client import Resource
+from funcflow.cli.commands.below import Below
 
 
-class List(base.Lister):
+class List(Below, base.Lister):
     """List whom a function is shared with."""
 
     layout = columns.SHARE
     example = "funcflow function share list hello"
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        return _with_function(super().get_parser(prog_name))
-
     def rows(self, args: argparse.Namespace) -> Iterable[Resource]:
-        return self.client.functions.shares(args.function).list()
+        return self.above.shares(args.above).list()
 
 
-class Create(base.ShowOne):
+class Create(Below, base.ShowOne):
     """Let others run, read or publish a function."""
 
     layout = columns.SHARE
     example = "funcflow function share create hello --project 4b1e… --permission execute"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = _with_function(super().get_parser(prog_name))
+        parser = super().get_parser(prog_name)
         target = parser.add_mutually_exclusive_group(required=True)
         target.add_argument("--project", metavar="ID", help="with this project")
         target.add_argument("--domain", metavar="ID", help="with all projects of this domain")
@@ -43,46 +41,66 @@ class Create(base.ShowOne):
         )
         narrow = parser.add_mutually_exclusive_group()
         narrow.add_argument(
-            "--function-version", metavar="N", type=base.positive, help="with this version alone"
+            f"--{self.kind}-version",
+            dest="version",
+            metavar="N",
+            type=base.positive,
+            help="with this version alone",
         )
         narrow.add_argument("--alias", metavar="NAME", help="by this alias alone")
         parser.add_argument("--expires", metavar="TIME", help="until then, as 2026-01-31T12:00Z")
         return parser
 
     def resource(self, args: argparse.Namespace) -> Resource:
-        return self.client.functions.shares(args.function).create(_body(args))
+        return self.above.shares(args.above).create(_body(self.kind, args))
 
 
-class Delete(base.Command):
+class Delete(Below):
     """Take shares back; calls are refused from then on."""
 
     example = "funcflow function share delete hello 0199a0c4-7a52-7cc1-9d3f-5b1c1f0e9a11"
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = _with_function(super().get_parser(prog_name))
+        parser = super().get_parser(prog_name)
         parser.add_argument("shares", metavar="SHARE", nargs="+", help="their ids")
         return parser
 
     def take_action(self, args: argparse.Namespace) -> int:
-        return (
-            1 if self.each(args.shares, self.client.functions.shares(args.function).delete) else 0
-        )
+        return 1 if self.each(args.shares, self.above.shares(args.above).delete) else 0
 
 
-def _body(args: argparse.Namespace) -> dict[str, Any]:
+class CompositionList(List):
+    """List whom a composition is shared with."""
+
+    kind = "composition"
+    layout = columns.COMPOSITION_SHARE
+    example = "funcflow composition share list hello"
+
+
+class CompositionCreate(Create):
+    """Let others run, read or publish a composition."""
+
+    kind = "composition"
+    layout = columns.COMPOSITION_SHARE
+    example = "funcflow composition share create hello --project 4b1e… --permission execute"
+
+
+class CompositionDelete(Delete):
+    """Take shares of a composition back; starts are refused from then on."""
+
+    kind = "composition"
+    example = "funcflow composition share delete hello 0199a0c4-7a52-7cc1-9d3f-5b1c1f0e9a11"
+
+
+def _body(kind: str, args: argparse.Namespace) -> dict[str, Any]:
     kinds = {"project": args.project, "domain": args.domain, "all": args.all}
-    kind, target = next((kind, target) for kind, target in kinds.items() if target)
+    target_kind, target = next((kind, target) for kind, target in kinds.items() if target)
     body = {
-        "target_kind": kind,
-        "target_id": None if kind == "all" else target,
+        "target_kind": target_kind,
+        "target_id": None if target_kind == "all" else target,
         "permission": args.permission,
-        "function_version": args.function_version,
-        "function_alias": args.alias,
+        f"{kind}_version": args.version,
+        f"{kind}_alias": args.alias,
         "expires_at": args.expires,
     }
     return {name: value for name, value in body.items() if value is not None}
-
-
-def _with_function(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    parser.add_argument("function", metavar="FUNCTION", help="its id or name")
-    return parser

@@ -1,4 +1,4 @@
-"""``function version``: immutable states of a function."""
+"""``function version`` and ``composition version``: immutable states."""
 
 from __future__ import annotations
 
@@ -7,66 +7,88 @@ from collections.abc import Iterable
 
 from funcflow.cli import base, columns
 from funcflow.cli.client import Resource
+from funcflow.cli.commands.below import Below
 
 
-class List(base.Lister):
+class _One(Below):
+    """A command for one version."""
+
+    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
+        parser = super().get_parser(prog_name)
+        parser.add_argument("number", metavar="N", type=base.positive)
+        return parser
+
+
+class List(Below, base.Lister):
     """List the versions of a function."""
 
     layout = columns.VERSION_ROW
     example = "funcflow function version list hello"
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        return _with_function(super().get_parser(prog_name))
-
     def rows(self, args: argparse.Namespace) -> Iterable[Resource]:
-        return self.client.functions.versions(args.function).list()
+        return self.above.versions(args.above).list()
 
 
-class Create(base.ShowOne):
+class Create(Below, base.ShowOne):
     """Keep what a function is now as its next version."""
 
     layout = columns.VERSION_ROW
     example = 'funcflow function version create hello --description "as of the demo"'
 
     def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = _with_function(super().get_parser(prog_name))
+        parser = super().get_parser(prog_name)
         parser.add_argument("--description", default="", help="what is new in it")
         return parser
 
     def resource(self, args: argparse.Namespace) -> Resource:
-        versions = self.client.functions.versions(args.function)
-        return versions.create({"description": args.description})
+        return self.above.versions(args.above).create({"description": args.description})
 
 
-class Show(base.ShowOne):
+class Show(_One, base.ShowOne):
     """Show one version of a function."""
 
     layout = columns.VERSION
     example = "funcflow function version show hello 1"
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = _with_function(super().get_parser(prog_name))
-        parser.add_argument("number", metavar="N", type=base.positive)
-        return parser
-
     def resource(self, args: argparse.Namespace) -> Resource:
-        return self.client.functions.versions(args.function).get(str(args.number))
+        return self.above.versions(args.above).get(str(args.number))
 
 
-class Delete(base.Command):
+class Delete(_One):
     """Remove a version that no alias uses."""
 
     example = "funcflow function version delete hello 1"
 
-    def get_parser(self, prog_name: str) -> argparse.ArgumentParser:
-        parser = _with_function(super().get_parser(prog_name))
-        parser.add_argument("number", metavar="N", type=base.positive)
-        return parser
-
     def take_action(self, args: argparse.Namespace) -> None:
-        self.client.functions.versions(args.function).delete(str(args.number))
+        self.above.versions(args.above).delete(str(args.number))
 
 
-def _with_function(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    parser.add_argument("function", metavar="FUNCTION", help="its id or name")
-    return parser
+class CompositionList(List):
+    """List the versions of a composition."""
+
+    kind = "composition"
+    layout = columns.COMPOSITION_VERSION_ROW
+    example = "funcflow composition version list hello"
+
+
+class CompositionCreate(Create):
+    """Keep what a composition is now as its next version."""
+
+    kind = "composition"
+    layout = columns.COMPOSITION_VERSION_ROW
+    example = 'funcflow composition version create hello --description "as of the demo"'
+
+
+class CompositionShow(Show):
+    """Show one version of a composition, its definition last."""
+
+    kind = "composition"
+    layout = columns.COMPOSITION_VERSION
+    example = "funcflow composition version show hello 1"
+
+
+class CompositionDelete(Delete):
+    """Remove a version that no alias uses."""
+
+    kind = "composition"
+    example = "funcflow composition version delete hello 1"

@@ -49,6 +49,11 @@ class Held(Protocol):
     def definition(self) -> Definition:
         """Compiled, shared, immutable."""
 
+    @property
+    def author(self) -> str:
+        """The project whose definition it is, which may share it with the row's project: see
+        :mod:`funcflow.conductor.compositions.authority`."""
+
     def now(self) -> float:
         """The wall clock, seconds since the epoch: the time for signals."""
 

@@ -77,6 +77,8 @@ class Children:
             map_index=command.index,
             map_run=command.map_run,
             depth=parent.depth + 1,
+            borrowed=parent.borrowed,
+            hidden=parent.borrowed,
             seed=secrets.token_hex(16),
             request_id=parent.request_id,
             traceparent=parent.traceparent,

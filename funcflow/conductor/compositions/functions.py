@@ -20,7 +20,7 @@ from funcflow.compositions.commands import Request, RunTask
 from funcflow.compositions.signals import Signal
 from funcflow.compositions.work import CallFunction
 from funcflow.conductor import catalog
-from funcflow.conductor.compositions import base, journal
+from funcflow.conductor.compositions import authority, base, journal
 from funcflow.conductor.compositions.holder import Holder
 from funcflow.conductor.compositions.jobs import Jobs
 from funcflow.conductor.compositions.pace import Pace
@@ -133,7 +133,7 @@ class Functions:
         """
         row, work = held.row, command.work
         assert isinstance(work, CallFunction)
-        target, alias = self._target(row, work)
+        target, alias = self._target(held, command, work)
         revision = self._catalog.definition(target.function_id, target.revision).revision
         execution = models.Execution(
             id=_id(row, command),
@@ -150,6 +150,7 @@ class Functions:
             traceparent=row.traceparent,
             parent_id=None if work.detached else row.id,
             parent_command=None if work.detached else command.id,
+            hidden=row.borrowed and target.project_id != row.project_id,
             created_at=command.since,
         )
         away = (
@@ -162,25 +163,32 @@ class Functions:
         return _Call(command, execution, revision.limits.timeout, away)
 
     def _target(
-        self, row: models.CompositionExecution, work: CallFunction
+        self, held: base.Held, command: RunTask, work: CallFunction
     ) -> tuple[targets.Target, str | None]:
-        """What a name and its qualifier mean in the composition's project.
+        """What a name and its qualifier mean in the definition's project.
 
         :raises funcflow.errors.NotFound: nothing
+        :raises funcflow.errors.Forbidden: it is not shared with all who must be allowed
         """
-        context = models.RequestContext(
-            project_id=row.project_id, request_id=row.request_id or row.id
-        )
-        qualifier = work.qualifier
+        author, *others = authority.askers(held, command)
+        target, alias = self._named(author, work.name, work.qualifier)
+        for other in others:
+            self._named(other, target.function_id, work.qualifier)
+        return target, alias
+
+    def _named(
+        self, context: models.RequestContext, name: str, qualifier: str | None
+    ) -> tuple[targets.Target, str | None]:
+        resolve = self._targets.resolve
         if qualifier is None or qualifier == "$LATEST":
-            return self._targets.resolve(context, work.name, models.LATEST, None), None
+            return resolve(context, name, models.LATEST, None), None
         if qualifier.isdecimal():
-            return self._targets.resolve(context, work.name, int(qualifier), None), None
-        target = self._targets.resolve(context, None, models.LATEST, qualifier)
-        if self._targets.resolve(context, work.name, models.LATEST, None).function_id != (
-            target.function_id
-        ):
-            raise errors.NotFound(f"the function {work.name} has no alias {qualifier}")
+            return resolve(context, name, int(qualifier), None), None
+        if ids.is_id(name):
+            return resolve(context, None, models.LATEST, f"{name}:{qualifier}"), qualifier
+        target = resolve(context, None, models.LATEST, qualifier)
+        if resolve(context, name, models.LATEST, None).function_id != target.function_id:
+            raise errors.NotFound(f"the function {name} has no alias {qualifier}")
         return target, qualifier
 
     def _waits(self, held: Holder, command: RunTask) -> bool:

@@ -69,9 +69,14 @@ class Holder:
         progress: Progress,
         log: journal.Journal,
         *,
+        author: str,
         again: bool,
     ) -> None:
-        """:param again: its commands may have been begun before, in an earlier life"""
+        """
+        :param author: see :class:`base.Held`
+        :param again: its commands may have been begun before, in an earlier life
+        """
+        self.author: Final = author
         self.claim = claim
         self.progress = progress
         self.waiters: list[Future[models.CompositionExecution | None]] = []

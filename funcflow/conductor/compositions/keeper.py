@@ -119,7 +119,8 @@ class Keeper:
     ) -> Holder:
         """Keep an execution whose row says that this claim holds it; its turn comes next."""
         log = journal.Journal(row, self.database, self._parts.texts, self._stopping)
-        holder = Holder(self, claim, row, loaded, log, again=again)
+        author = self._parts.definitions.author(row)
+        holder = Holder(self, claim, row, loaded, log, author=author, again=again)
         if loaded.execution.sequence == 0:
             holder.begins_with(self._parts.definitions.started(row))
         with self._lock:

@@ -17,7 +17,7 @@ from funcflow.compositions.failures import Failure
 from funcflow.compositions.resources import Pattern
 from funcflow.compositions.signals import Signal
 from funcflow.compositions.work import StartComposition
-from funcflow.conductor.compositions import base
+from funcflow.conductor.compositions import authority, base
 from funcflow.conductor.compositions.offspring import STATUSES, Offspring, id_of, outcome_of
 from funcflow.states import COMPOSITION_OPEN, CompositionState
 
@@ -79,12 +79,7 @@ class Nested:
             raise Failure(failures.RUNTIME, refusal)
         if asked.name is not None and not starts.NAME.fullmatch(asked.name):
             raise Failure(work.BAD_NAME, f"Invalid Name: '{asked.name}'")
-        context = models.RequestContext(
-            project_id=parent.project_id,
-            request_id=parent.request_id or parent.id,
-            traceparent=parent.traceparent,
-        )
-        target, alias = self._target(context, asked.target)
+        target, alias = self._target(held, command, asked.target)
         try:
             self._offspring.check(parent.project_id)
         except errors.TooMany as exc:
@@ -92,7 +87,7 @@ class Nested:
         waits = asked.wait in _WAITING
         return starts.row(
             target,
-            context,
+            authority.context(parent, parent.project_id),
             self._offspring.shard_of(target.composition_id),
             self._offspring.text(asked.input),
             id=id_of(parent, command),
@@ -102,16 +97,24 @@ class Nested:
             parent_id=parent.id if waits else None,
             parent_command=command.id if waits else None,
             depth=parent.depth + 1,
+            hidden=parent.borrowed and target.project_id != parent.project_id,
             created_at=command.since,
         )
 
     def _target(
-        self, context: models.RequestContext, said: str
+        self, held: base.Held, command: RunTask, said: str
     ) -> tuple[CompositionTarget, str | None]:
+        """
+        :raises Failure: there is none, or not all who must be allowed to start it are
+        """
         name, version, alias = work.composition(said)
+        author, *others = authority.askers(held, command)
+        resolve = self._targets.resolve
         try:
-            target = self._targets.resolve(context, name, version or models.LATEST, alias)
-        except errors.NotFound:
+            target = resolve(author, name, version or models.LATEST, alias)
+            for other in others:
+                resolve(other, target.composition_id, version or models.LATEST, alias)
+        except (errors.NotFound, errors.Forbidden):
             raise work.no_composition(said) from None
         return target, alias
 

@@ -16,7 +16,7 @@ from funcflow.compositions import failures
 from funcflow.compositions.commands import ReadItems, Request, WriteResults
 from funcflow.compositions.events import timestamp
 from funcflow.compositions.failures import Failure
-from funcflow.conductor.compositions import base
+from funcflow.conductor.compositions import authority, base
 from funcflow.db import composition_executions as db
 from funcflow.db import composition_revisions
 from funcflow.db.engine import Database
@@ -45,19 +45,20 @@ class Objects:
         self._trusts = trusts
 
     def __call__(self, held: base.Held, command: Request) -> ObjectWork:
-        return ObjectWork(self._entered, self._database, self._room, held.row, command)
+        assert isinstance(command, ReadItems | WriteResults)
+        owner = authority.bucket_owner(held, command)
+        return ObjectWork(self._entered, self._database, self._room, held.row, command, owner)
 
     @contextlib.contextmanager
-    def _entered(self, row: models.CompositionExecution) -> Iterator[tuple[Buckets, str]]:
-        """Buckets to be used for an execution, and whose."""
+    def _entered(self, row: models.CompositionExecution) -> Iterator[Buckets]:
+        """Buckets to be used for an execution."""
         with self._database.read() as connection:
-            found = composition_revisions.identity(connection, row.composition_id, row.revision)
-        if found is None:
-            yield self._buckets, row.project_id
+            identity = composition_revisions.identity(connection, row.composition_id, row.revision)
+        if identity is None:
+            yield self._buckets
             return
-        identity, project_id = found
         with self._buckets.acting(functools.partial(self._lent, identity)) as buckets:
-            yield buckets, project_id
+            yield buckets
 
     def _lent(self, identity: Identity, fresh: bool) -> Delegation:
         if self._trusts is None or identity.trust_id is None:
@@ -74,22 +75,24 @@ class ObjectWork:
         database: Database,
         room: int,
         row: models.CompositionExecution,
-        command: Request,
+        command: ReadItems | WriteResults,
+        owner: str,
     ) -> None:
+        """:param owner: the project whose objects are meant"""
         self._enter = enter
         self._database = database
         self._room = room
         self._row = row
         self._command = command
+        self._owner = owner
         self._stopped = threading.Event()
 
     def run(self) -> Any:
-        with self._enter(self._row) as (buckets, project_id):
-            command = self._command
+        command, project_id = self._command, self._owner
+        with self._enter(self._row) as buckets:
             if isinstance(command, ReadItems):
                 stopped = self._stopped.is_set
                 return items.Reading(buckets, project_id, self._room, stopped).items(command)
-            assert isinstance(command, WriteResults)
             try:
                 return items.write(buckets, project_id, command, self._about(command))
             except errors.Unavailable as error:

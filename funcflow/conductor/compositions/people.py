@@ -64,7 +64,8 @@ def _asked(held: base.Held, task: RunTask) -> db.Asked:
     return db.Asked(
         execution_id=held.row.id,
         command=task.id,
-        project_id=held.row.project_id,
+        # Its people decide; workers are the definition's, as functions are.
+        project_id=held.row.project_id if approval else held.author,
         composition_id=held.row.composition_id,
         kind=task.resource.kind.value,
         name=task.state if approval else task.resource.name,

@@ -47,3 +47,22 @@ def _looking(invoke: Any, seen: list[delegations.Delegation | None]) -> Any:
         return outcome
 
     return look
+@pytest.fixture(scope="module")
+def dev_team(cloud: identities.Cloud, guarded: up.Server) -> openstack.Team:
+    return openstack.Team.make(cloud, guarded.url)
+
+
+@pytest.fixture(scope="module")
+def dev(dev_team: openstack.Team) -> openstack.As:
+    """A manager of the project whose compositions are shared."""
+    return dev_team.api("manager", "member")
+
+
+@pytest.fixture(scope="module")
+def prod_team(cloud: identities.Cloud, guarded: up.Server) -> openstack.Team:
+    return openstack.Team.make(cloud, guarded.url)
+
+
+@pytest.fixture(scope="module")
+def prod(prod_team: openstack.Team) -> openstack.As:
+    return prod_team.api("member")

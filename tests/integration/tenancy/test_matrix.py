@@ -54,6 +54,9 @@ def world(cloud: identities.Cloud, guarded: up.Server) -> World:
     kept = {"name": f"se-{alias}", "value": "canary-in-the-secret"}
     secret = owner("POST", "/v1/secrets", kept).json["id"]
     composed = _compose(owner, f"co-{alias}")
+    wish = {"permission": "execute", "target_id": c.project}
+    path = f"/v1/compositions/{composed['composition'][0]}/shares"
+    lent = owner("POST", path, wish).json["id"]
     dead = _bury(guarded, a.project, function)
 
     keeper = b.user("reader")
@@ -80,6 +83,7 @@ def world(cloud: identities.Cloud, guarded: up.Server) -> World:
         "secret": (secret, secret.upper(), kept["name"]),
         "project": (a.project,),
         **composed,
+        "lent": (lent,),
         **_trigger(owner, f"tr-{alias}", function),
         **_subscription(owner, f"su-{alias}", function),
     }
@@ -189,7 +193,8 @@ def expected(asker: str, case: Case, path: str, body: Any) -> set[int]:
 
 def _by_id(path: str, body: Any) -> bool:
     """Names are each project's own: only by its id somebody means another one's function."""
-    return not any(word in json.dumps([path, body]) for word in ("/fn-", '"fn-', "/al-", '"al-'))
+    words = ("/fn-", '"fn-', "/al-", '"al-', "/co-")
+    return not any(word in json.dumps([path, body]) for word in words)
 
 
 REFUSED = ("anonymous", "domain", "B manager", "B member", "B reader", "executor", "A reader")
@@ -228,10 +233,17 @@ def test_the_executor_sees_no_code_and_nothing_of_as_runs(world: World) -> None:
     function = world.names["function"][0]
     shown = api("GET", f"/v1/functions/{function}")
     assert (shown.json["code"], shown.json["digest"]) == ({"source": "hidden"}, None)
-    for path in ("/v1/executions", "/v1/dead-letters", "/v1/functions", "/v1/aliases"):
+    composition = world.names["composition"][0]
+    seen = api("GET", f"/v1/compositions/{composition}").json
+    assert (seen["definition"], seen["digest"]) == (None, None)
+    for path in (
+        "/v1/executions", "/v1/dead-letters", "/v1/functions", "/v1/aliases",
+        f"/v1/compositions/{composition}/executions",
+    ):  # fmt: skip
         text = api("GET", path).text
         assert world.names["execution"][0] not in text
         assert world.names["dead"][0] not in text
+        assert world.names["run"][0] not in text
 
 
 def test_everything_is_still_there(world: World) -> None:

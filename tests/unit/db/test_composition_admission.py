@@ -63,11 +63,13 @@ def test_a_name_is_used_once_in_a_composition(database: Database) -> None:
     elsewhere = factory.queued(database, name="monday", composition_id="another")
     assert elsewhere.id != first.id
     with database.read() as connection:
-        found = executions.by_name(connection, "another", "monday")
+        found = executions.by_name(connection, "another", elsewhere.project_id, "monday")
         assert found is not None
         assert found.id == elsewhere.id
-        assert executions.by_name(connection, "another", "tuesday") is None
+        assert executions.by_name(connection, "another", elsewhere.project_id, "tuesday") is None
     assert factory.conservation(database).accepted == 2
+    theirs = factory.queued(database, name="monday", project_id="that shares it", borrowed=True)
+    assert theirs.id != first.id, "names are each project's own"
 
 
 def test_of_many_with_a_name_one_is_made(database: Database, other: Database) -> None:

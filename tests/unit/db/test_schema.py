@@ -20,6 +20,7 @@ from funcflow.db import (
     garbage,
     rows,
     schema,
+    shares,
     tables,
     trigger_tables,
 )
@@ -40,8 +41,17 @@ def test_the_migrations_make_the_tables(empty_url: str) -> None:
         assert autogenerate.compare_metadata(context, trigger_tables.metadata) == []
         for table in (tables.executions, composition_tables.composition_executions):
             found = sa.inspect(connection).get_indexes(table.name)
-            names = {index["name"] for index in found if not index.get("duplicates_constraint")}
-            assert names == {index.name for index in table.indexes}
+            where = f"{connection.dialect.name}_where"
+            made = {
+                index["name"]: where in index.get("dialect_options", {})
+                for index in found
+                if not index.get("duplicates_constraint")
+            }
+            meant = {
+                str(index.name): index.dialect_options[connection.dialect.name]["where"] is not None
+                for index in table.indexes
+            }
+            assert made == meant
 
 
 def test_a_database_that_is_up_to_date_is_left_alone(url: str) -> None:
@@ -65,6 +75,26 @@ def test_a_used_database_of_the_first_revision_is_upgraded(empty_url: str) -> No
     stale.transact(lambda c: garbage.collect(c, removed.append))
     stale.close()
     assert removed == ["b" * 64], "the revision that nothing points to, and its package"
+
+
+def test_shares_of_functions_stay(empty_url: str) -> None:
+    assert schema.upgrade(empty_url, "0010") == "0010"
+    with engine.exclusive(empty_url, 1) as connection:
+        for statement in (
+            "INSERT INTO functions (id, description, project_id, latest_version, revision,"
+            " created_at) VALUES ('f', '', 'p', 0, 1, 1)",
+            "INSERT INTO shares (id, function_id, project_id, target_kind, target_id, permission,"
+            " function_version, created_at) VALUES ('s', 'f', 'p', 'all', '', 'read', 2, 1)",
+        ):
+            connection.execute(sa.text(statement))
+    schema.upgrade(empty_url)
+    database = Database(empty_url)
+    with database.read() as connection:
+        found = shares.get(connection, "s", "function", "f")
+    database.close()
+    assert (found.target_kind, found.permission, found.version, found.alias) == (
+        "all", "read", 2, None,
+    )  # fmt: skip
 
 
 def _fill_the_first(connection: sa.Connection) -> None:
@@ -94,7 +124,7 @@ def _fill_the_first(connection: sa.Connection) -> None:
     values = factory.execution(function_id="f")
     for execution_id in ("e1", "e2"):
         row = dict(zip(rows.KINDS, rows.from_execution(values, True), strict=True))
-        for name in ("parent_id", "parent_command", "trust_id", "callback", "user_id"):
+        for name in ("parent_id", "parent_command", "trust_id", "callback", "user_id", "hidden"):
             del row[name]
         connection.execute(sa.insert(tables.executions).values(row | {"id": execution_id}))
 
