@@ -226,8 +226,6 @@ def view(access: sharing.Access[models.Function], *, listed: bool = False) -> di
     }
 
 
-
-
 def revision_view(revision: models.Revision) -> dict[str, Any]:
     """What a function or version shows of its revision."""
     limits = revision.limits

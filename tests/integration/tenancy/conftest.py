@@ -47,6 +47,8 @@ def _looking(invoke: Any, seen: list[delegations.Delegation | None]) -> Any:
         return outcome
 
     return look
+
+
 @pytest.fixture(scope="module")
 def dev_team(cloud: identities.Cloud, guarded: up.Server) -> openstack.Team:
     return openstack.Team.make(cloud, guarded.url)
