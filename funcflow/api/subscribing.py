@@ -102,7 +102,8 @@ def _target(
     if function is not None:
         found = ("function", services.submitter.check(asker, function, models.LATEST, None))
     elif composition is not None:
-        found = ("composition", services.starter.check(asker, composition, models.LATEST, None))
+        target = services.starter.resolve(asker, composition, models.LATEST, None)
+        found = ("composition", target.composition_id)
     if found is None:
         return kind, None
     if kind not in (None, found[0]):

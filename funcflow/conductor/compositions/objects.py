@@ -71,7 +71,7 @@ class ObjectWork:
 
     def __init__(
         self,
-        enter: Callable[[models.CompositionExecution], AbstractContextManager[tuple[Buckets, str]]],
+        enter: Callable[[models.CompositionExecution], AbstractContextManager[Buckets]],
         database: Database,
         room: int,
         row: models.CompositionExecution,
