@@ -30,6 +30,8 @@ def test_there_is_one_target(double: Double, capsys: pytest.CaptureFixture[str])
         main.main([*typed, "--endpoint", double.url])
     assert not double.seen
     assert "not allowed with" in capsys.readouterr().err
+
+
 def test_times_are_sent_as_they_are_typed(double: Double) -> None:
     double.will({"id": "t", "source": {"type": "once"}})
     typed = [
