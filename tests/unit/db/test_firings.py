@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 from funcflow import ids
 from funcflow.db import dead_letters, firings, listing, triggers
 from funcflow.db.engine import Database
 from funcflow.events import Firing, SourceOf, Target, Trigger
 from tests.unit.db import factory
+
+#: Seconds; ids of one and the same millisecond have no order.
+_SECONDS = itertools.count(1)
 
 
 def trigger(database: Database) -> str:
@@ -19,8 +24,9 @@ def trigger(database: Database) -> str:
 
 def keep(database: Database, trigger_id: str, outcome: str, at: float = 100.0) -> str:
     made = Firing(
-        id=ids.new(), trigger_id=trigger_id, project_id=factory.PROJECT, key=ids.new(),
-        event_id="e", event_source="/s", event_type="t", outcome=outcome,  # type: ignore[arg-type]
+        id=ids.derived(next(_SECONDS), outcome), key=ids.new(), trigger_id=trigger_id,
+        project_id=factory.PROJECT, event_id="e", event_source="/s", event_type="t",
+        outcome=outcome,  # type: ignore[arg-type]
         event='{"id": "e"}', reason="not_found: it is gone", created_at=at, updated_at=at,
     )  # fmt: skip
     database.write(firings.Record(made))
