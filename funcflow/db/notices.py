@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -22,15 +22,20 @@ _FIELDS = ", ".join(column.name for column in table.c)
 _LANES = sa.text(
     "SELECT l.id, l.due_at, l.attempts FROM notice_lanes AS l"
     " LEFT JOIN subscriptions AS s ON s.id = l.id"
-    " WHERE l.due_at <= :now AND (s.id IS NULL OR s.enabled)"
+    " WHERE l.due_at <= :now AND (s.enabled OR l.id IN :own)"
     " AND EXISTS (SELECT 1 FROM notices AS n WHERE n.lane = l.id AND n.stage = 'due')"
     " ORDER BY l.due_at LIMIT :limit"
-)
+).bindparams(sa.bindparam("own", expanding=True, type_=sa.Text))
 
 
-def lanes(connection: sa.Connection, now: float, limit: int) -> list[Lane]:
-    """Lanes with something to be told that nobody has claimed; those that wait longest first."""
-    found = connection.execute(_LANES, {"now": now, "limit": limit})
+def lanes(
+    connection: sa.Connection, now: float, limit: int, own: Collection[str] = ()
+) -> list[Lane]:
+    """Lanes with something to be told that nobody has claimed; those that wait longest first.
+
+    :param own: those of the operator that are to be served
+    """
+    found = connection.execute(_LANES, {"now": now, "limit": limit, "own": list(own)})
     return [Lane(id=row.id, due_at=row.due_at, attempts=row.attempts) for row in found]
 
 

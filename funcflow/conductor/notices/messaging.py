@@ -92,6 +92,6 @@ def _library() -> Any:
             import oslo_messaging
     except ImportError as exc:
         raise errors.ConfigError(
-            f"[notices] needs {exc.name}", hint="pip install 'funcflow[keystone]'"
+            f"[notices] needs {exc.name}", hint="pip install 'funcflow[notifications]'"
         ) from exc
     return oslo_messaging

@@ -115,12 +115,12 @@ class Teller:
             return
         now = time.time()
         with self._database.read() as connection:
-            found = db.lanes(connection, now, room)
+            found = db.lanes(connection, now, room, self._senders.own_lanes)
             wanted = subscriptions.of_lanes(connection, [lane.id for lane in found])
         for lane in found:
             subscription = wanted.get(lane.id)
             if subscription is None and lane.id not in self._senders.own_lanes:
-                continue  # Deleted meanwhile, or served by conductors configured otherwise.
+                continue  # Deleted meanwhile.
             claim = db.Claim(lane, now + self._lease, lane.attempts)
             if self._database.write(claim):
                 future = self._lanes.submit(self._serve, claim.claimed(), subscription)
@@ -201,8 +201,9 @@ class Teller:
             failed = db.Failed(notice.id, None if dead else now + pause, exc.reason)
             writing.append(self._database.submit(failed))
             buried += dead
-            LOG.info("notice %d of %s is %s: %s", notice.id, notice.lane,
-                     "dead" if dead else "told later", exc.reason)  # fmt: skip
+            # Without the reason: it may name a path that is as good as a password.
+            LOG.info("notice %d of %s is %s", notice.id, notice.lane,
+                     "dead" if dead else "told later")  # fmt: skip
         for each in writing:
             each.result()
         self._count(told=len(round_.told), failed=len(round_.failed), buried=buried)
@@ -221,7 +222,7 @@ class Teller:
             if waiting > self._max_backlog:
                 reason = f"more than {self._max_backlog} events wait: {away.reason}"
         if reason is not None:
-            LOG.warning("subscription %s is disabled: %s", subscription.id, reason)
+            LOG.warning("subscription %s is disabled", subscription.id)
             now = time.time()
             self._database.transact(
                 lambda connection: subscriptions.disable(connection, lane.id, reason, now)

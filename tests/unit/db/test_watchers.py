@@ -102,7 +102,11 @@ def test_the_operators_wishes_cover_every_project(url: str) -> None:
         lanes = [(each.lane.partition(".")[0], each.state) for each in found]
         assert lanes.count(("usage", "failed")) == 1
         assert ("executions", "failed") in lanes
-        assert len({each.lane.partition(".")[2] for each in found}) == 1
+        (lane,) = {each.lane for each in found if each.lane.startswith("usage")}
+        database.transact(lambda connection: notices.ensure(connection, [lane, "usage.9"]))
+        with database.read() as connection:
+            assert notices.lanes(connection, time.time(), 9) == [], "none is served here"
+            assert [each.id for each in notices.lanes(connection, time.time(), 9, [lane])] == [lane]
     finally:
         database.close()
 
