@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from funcflow.triggers import cloud as clients
-from funcflow.triggers.notification.driver import queue_name
 from tests.integration import faults
 from tests.integration.events_sabotage import Zygote, claims_of
 from tests.integration.mistral.stage import login
