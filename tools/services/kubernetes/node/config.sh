@@ -88,6 +88,7 @@ imageGCLowThresholdPercent: 99
 volumePluginDir: $HOME_DIR/var/volplug
 maxPods: 100
 podPidsLimit: 256
+volumeStatsAggPeriod: 5s
 nodeStatusUpdateFrequency: 2s
 nodeLeaseDurationSeconds: 8
 K
