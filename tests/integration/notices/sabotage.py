@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from funcflow.cli import main as program
-from funcflow.conductor import ledger
 from funcflow.conductor.notices import http
 from tests.integration import faults
 from tests.integration.sabotage import die
@@ -35,18 +34,17 @@ def _at(owner: type, name: str, mine: Callable[..., bool], *, done: bool) -> Non
 
 
 def _of_notice(self: Any, notice: Any, event: Any, subscription: Any) -> bool:
-    return bool(notice.facts["function_id"] == os.environ[_VICTIM])
+    return bool(notice.facts["function_name"] == os.environ[_VICTIM])
 
 
 POINTS: dict[str, Callable[[], None]] = {
-    "after the outcome": lambda: _at(ledger.Ledger, "settle", lambda *_: True, done=True),
     "before it is sent": lambda: _at(http.Http, "send", _of_notice, done=False),
     "after it was sent": lambda: _at(http.Http, "send", _of_notice, done=True),
 }
 
 
 class Saboteur(faults.Embedded):
-    """``point``: a key of POINTS, "" for none; ``victim``: id of a function."""
+    """``point``: a key of POINTS, "" for none; ``victim``: name of a function."""
 
     point = ""
     victim = ""

@@ -41,13 +41,11 @@ def test_killed_at_every_point_nothing_is_lost_and_order_is_kept(tmp_path: Path)
     with webserver.serving() as sink:
         sink.on("/hook", webserver.Answer(200))
         server = sabotage.Saboteur(tmp_path, SETTINGS)
-        server.start()
         try:
-            functions = {point: _watched(server.url, sink, point) for point in sabotage.POINTS}
-            for point, function in functions.items():
-                server.kill()
-                server.point, server.victim = point, function
+            for point in sabotage.POINTS:
+                server.point, server.victim = point, point.replace(" ", "-")
                 server.start()
+                function = _watched(server.url, sink, server.victim)
                 ran[point] = faults.accepted(server.url, function, {})
                 until(lambda: server.pid is None, 60, f"it to die {point}")
             server.point = ""
@@ -68,7 +66,7 @@ def test_killed_at_every_point_nothing_is_lost_and_order_is_kept(tmp_path: Path)
 
 def _watched(url: str, sink: webserver.Server, name: str) -> str:
     """A function that the sink is told everything of."""
-    function = load.create(url, name.replace(" ", "-"), SOURCE)
+    function = load.create(url, name, SOURCE)
     destination = {"type": "http", "url": sink.url("/hook")}
     body = {"function": function, "states": ["any"], "destination": destination}
     assert cluster.request(url, "POST", "/v1/subscriptions", body)[0] == 201
