@@ -17,6 +17,8 @@ PUBLIC = {"/", "/v1", "/healthz", "/readyz", "/metrics", "/v1/openapi.json"}
 #: Whoever has the token in them may.
 PUBLIC |= {"/v1/approvals/{token}", "/v1/webhooks/{webhook_id}/invoke"}
 PUBLIC |= {f"/v1/task-tokens/{{token}}/{verb}" for verb in ("success", "failure", "heartbeat")}
+#: Whoever has the key of the workflow may.
+PUBLIC |= {"/v1/workflow-notifications"}
 #: Rules of details, applied where the detail is.
 DETAILS = {"all_projects", "secrets:mount", "shares:create_wide", "composition_shares:create_wide"}
 NOBODY = models.RequestContext(project_id="own", request_id="req-1")
