@@ -8,63 +8,24 @@ garbage collection.
 from __future__ import annotations
 
 import dataclasses
-import enum
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, BinaryIO, Final, Literal, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO, Literal, TypeVar
 
 from oslo_config import cfg
 
-from funcflow import delegations, errors, identities, ids, images, models, mounts, origins, packages
+from funcflow import errors, identities, ids, images, models, mounts, origins, packages
 from funcflow.db import functions, runtimes, usage
 from funcflow.db.engine import Database
 from funcflow.quotas import base as quotas
 from funcflow.stores import base as store_base
+from funcflow.wishes import KEEP, Keep, Wish
 
 T = TypeVar("T")
 _CHUNK = 64 * 1024
 _UNITS = {"cpu": "millicpu", "memory": "bytes", "timeout": "seconds"}
 _HOW = 'Send a zip as the form\'s file "package", or a module as "source".'
-
-
-class Keep(enum.Enum):
-    """The one value of a field that is not to be changed."""
-
-    KEEP = "keep"
-
-
-KEEP: Final = Keep.KEEP
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """What a function shall be; fields that are ``KEEP`` stay, or are the defaults at first.
-
-    ``package``: the zip; ``source``: the text of a single module instead.
-    ``code``: what the client said of the code, {"source": …, "md5sum": …}.
-    """
-
-    name: str | Literal[Keep.KEEP] = KEEP
-    description: str | Literal[Keep.KEEP] = KEEP
-    runtime: str | Literal[Keep.KEEP] = KEEP
-    code: Mapping[str, Any] | Literal[Keep.KEEP] = KEEP
-    package: BinaryIO | None = None
-    source: str | None = None
-    entry: str | Literal[Keep.KEEP] = KEEP
-    environment: Mapping[str, str] | Literal[Keep.KEEP] = KEEP
-    #: Changes to the environment, on top of ``environment``; None removes a variable.
-    variables: Mapping[str, str | None] = dataclasses.field(default_factory=dict)
-    configuration: Mapping[str, Any] | Literal[Keep.KEEP] = KEEP
-    secrets: tuple[models.SecretMount, ...] | Literal[Keep.KEEP] = KEEP
-    cpu: int | Literal[Keep.KEEP] = KEEP
-    memory_size: int | Literal[Keep.KEEP] = KEEP
-    timeout: float | Literal[Keep.KEEP] = KEEP
-    concurrency: int | Literal[Keep.KEEP] = KEEP
-    max_concurrency: int | Literal[Keep.KEEP] | None = KEEP
-    delivery: models.Delivery | Literal[Keep.KEEP] = KEEP
-    network: bool | Literal[Keep.KEEP] = KEEP
-    identity: delegations.Identity | Literal[Keep.KEEP] | None = KEEP
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -93,7 +54,7 @@ class Deployer:
         self._store = store
 
     def default(self, field: str) -> Any:
-        """What a field of :class:`Wish` is when nobody wishes anything.
+        """What a field of :class:`~funcflow.wishes.Wish` is when nobody wishes anything.
 
         :raises errors.BadRequest: it has no default
         """

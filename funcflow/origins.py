@@ -17,9 +17,9 @@ from funcflow import errors, images, models
 from funcflow.options import swift as swift_options
 from funcflow.registries.client import Unknown
 from funcflow.registries.lookup import Registries
+from funcflow.wishes import Wish
 
 if TYPE_CHECKING:
-    from funcflow.deploy import Wish
     from funcflow.swift.objects import Objects
 
 LOG = logging.getLogger(__name__)

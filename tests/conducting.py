@@ -31,6 +31,7 @@ from funcflow.db import compositions, listing, runtimes, schema, tallies
 from funcflow.db import executions as function_executions
 from funcflow.db.engine import Database
 from funcflow.jobboards import base as board_base
+from funcflow.wishes import Wish
 from tests.waiting import until
 
 PROJECT = "project"
@@ -133,9 +134,7 @@ class Stage:
     # -- what is there --------------------------------------------------------------------
 
     def function(self, name: str, source: str, **wishes: Any) -> models.Function:
-        wish = deploy.Wish(
-            name=name, source=source, runtime="python3", **{"timeout": 30.0, **wishes}
-        )
+        wish = Wish(name=name, source=source, runtime="python3", **{"timeout": 30.0, **wishes})
         return self._deployer.create(CONTEXT, wish)
 
     def composition(

@@ -15,9 +15,10 @@ from funcflow import deploy, errors, models
 from funcflow.db import functions, listing, runtimes, schema
 from funcflow.db.engine import Database
 from funcflow.stores.memory import MemoryStore
+from funcflow.wishes import Wish
 
 CONTEXT = models.RequestContext(project_id="p", request_id="req-1")
-SOURCE = deploy.Wish(name="f", runtime="python3", source="def main():\n    pass\n")
+SOURCE = Wish(name="f", runtime="python3", source="def main():\n    pass\n")
 
 
 @pytest.fixture
@@ -70,11 +71,11 @@ def test_concurrent_changes_each_make_a_revision(database: Database) -> None:
     function = made.create(CONTEXT, SOURCE)
     numbers: list[int] = []
 
-    def change(wish: deploy.Wish) -> None:
+    def change(wish: Wish) -> None:
         numbers.append(made.update(CONTEXT, function, wish).revision.number)
 
-    wishes = [deploy.Wish(timeout=float(n)) for n in range(10, 20)]
-    wishes += [deploy.Wish(cpu=777), deploy.Wish(network=True), deploy.Wish(entry="main.other")]
+    wishes = [Wish(timeout=float(n)) for n in range(10, 20)]
+    wishes += [Wish(cpu=777), Wish(network=True), Wish(entry="main.other")]
     threads = [threading.Thread(target=change, args=(wish,)) for wish in wishes]
     for thread in threads:
         thread.start()
@@ -104,7 +105,7 @@ def test_a_package_that_was_collected_meanwhile_is_stored_again(database: Databa
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("main.py", "x = 1")
-    for wish in (SOURCE, deploy.Wish(runtime="python3", package=packed)):
+    for wish in (SOURCE, Wish(runtime="python3", package=packed)):
         store = Forgetful(conf)
         function = deploy.Deployer(conf, database, store).create(CONTEXT, wish)
         assert list(store.digests()) == [function.revision.digest]
@@ -126,9 +127,9 @@ def test_nothing_changes_without_a_change(database: Database) -> None:
     """The same settings again are the same revision."""
     made = deployer(database)
     function = made.create(CONTEXT, SOURCE)
-    same = deploy.Wish(timeout=5.0, entry="main.main", source=SOURCE.source)
+    same = Wish(timeout=5.0, entry="main.main", source=SOURCE.source)
     assert made.update(CONTEXT, function, same).revision == function.revision
-    renamed = made.update(CONTEXT, function, deploy.Wish(name="g"))
+    renamed = made.update(CONTEXT, function, Wish(name="g"))
     assert (renamed.name, renamed.revision.number) == ("g", 1)
 
 
@@ -137,7 +138,7 @@ def test_an_entry_names_the_module_of_a_source(database: Database) -> None:
     conf = config.load()
     store = MemoryStore(conf)
     made = deploy.Deployer(conf, database, store)
-    wish = deploy.Wish(runtime="nodejs", source="exports.run = () => 1\n", entry="index.run")
+    wish = Wish(runtime="nodejs", source="exports.run = () => 1\n", entry="index.run")
     function = made.create(CONTEXT, wish)
     assert function.revision.digest is not None
     with store.open(function.revision.digest) as file:
@@ -153,7 +154,7 @@ def test_code_of_another_project_is_not_seen(database: Database) -> None:
     database.transact(lambda connection: runtimes.create(connection, private))
     for reference in ("own", private.id):
         with pytest.raises(errors.NotFound):
-            deployer(database).create(CONTEXT, deploy.Wish(runtime=reference, source="x"))
+            deployer(database).create(CONTEXT, Wish(runtime=reference, source="x"))
 
 
 IMAGE = {"source": "image", "image": "registry.example.org:5000/team/ocr:3"}
@@ -167,51 +168,51 @@ def of_images(database: Database, *patterns: str) -> deploy.Deployer:
 def test_a_function_made_of_an_image(database: Database) -> None:
     """It has neither a runtime nor a package; its limits are those of any function."""
     made = of_images(database, "registry.example.org:5000/team/*")
-    function = made.create(CONTEXT, deploy.Wish(name="ocr", code=IMAGE, cpu=500))
+    function = made.create(CONTEXT, Wish(name="ocr", code=IMAGE, cpu=500))
     revision = function.revision
     assert (revision.code, revision.runtime_id, revision.digest) == (IMAGE, None, None)
     assert revision.limits.cpu == 500
     newer = {**IMAGE, "image": "registry.example.org:5000/team/ocr:4", "command": ["ocr", "-x"]}
-    changed = made.update(CONTEXT, function, deploy.Wish(code=newer)).revision
+    changed = made.update(CONTEXT, function, Wish(code=newer)).revision
     assert (changed.number, changed.code) == (2, newer)
 
 
 def test_from_an_image_to_a_package_and_back(database: Database) -> None:
     made = of_images(database, "*")
-    function = made.create(CONTEXT, deploy.Wish(code=IMAGE))
-    source = deploy.Wish(source="def main():\n    pass\n")
+    function = made.create(CONTEXT, Wish(code=IMAGE))
+    source = Wish(source="def main():\n    pass\n")
     with pytest.raises(errors.BadRequest) as caught:
         made.update(CONTEXT, function, source)
     assert caught.value.code == "no_runtime"
-    packed = made.update(CONTEXT, function, deploy.Wish(runtime="python3", source=source.source))
+    packed = made.update(CONTEXT, function, Wish(runtime="python3", source=source.source))
     assert packed.revision.digest is not None
     assert packed.revision.runtime_id is not None
-    back = made.update(CONTEXT, packed, deploy.Wish(code=IMAGE)).revision
+    back = made.update(CONTEXT, packed, Wish(code=IMAGE)).revision
     assert (back.code, back.runtime_id, back.digest) == (IMAGE, None, None)
 
 
 @pytest.mark.parametrize(
     ("patterns", "wish", "code"),
     [
-        ((), deploy.Wish(code=IMAGE), "unsupported_code_source"),
-        (("*",), deploy.Wish(code={"source": "image"}), "bad_image"),
-        (("*",), deploy.Wish(code={"source": "image", "image": 7}), "bad_image"),
-        (("*",), deploy.Wish(code={"source": "image", "image": "UPPER/case"}), "bad_image"),
-        (("*",), deploy.Wish(code={"source": "image", "image": "a b"}), "bad_image"),
-        (("*",), deploy.Wish(code={"source": "image", "image": "a" * 256}), "bad_image"),
-        (("*",), deploy.Wish(code={"source": "image", "image": "a@sha256:12"}), "bad_image"),
+        ((), Wish(code=IMAGE), "unsupported_code_source"),
+        (("*",), Wish(code={"source": "image"}), "bad_image"),
+        (("*",), Wish(code={"source": "image", "image": 7}), "bad_image"),
+        (("*",), Wish(code={"source": "image", "image": "UPPER/case"}), "bad_image"),
+        (("*",), Wish(code={"source": "image", "image": "a b"}), "bad_image"),
+        (("*",), Wish(code={"source": "image", "image": "a" * 256}), "bad_image"),
+        (("*",), Wish(code={"source": "image", "image": "a@sha256:12"}), "bad_image"),
         *(
-            (("*",), deploy.Wish(code=IMAGE | {"command": command}), "bad_image")
+            (("*",), Wish(code=IMAGE | {"command": command}), "bad_image")
             for command in ("sh -c x", [], [""], ["sh", 1], ["a\0b"], ["x"] * 65, ["x" * 4097])
         ),
-        (("other/*", "registry.example.org/*"), deploy.Wish(code=IMAGE), "image_refused"),
-        (("*",), deploy.Wish(code=IMAGE, runtime="python3"), "bad_image"),
-        (("*",), deploy.Wish(code=IMAGE, source="x = 1"), "bad_image"),
-        (("*",), deploy.Wish(code=IMAGE, package=io.BytesIO(b"")), "bad_image"),
+        (("other/*", "registry.example.org/*"), Wish(code=IMAGE), "image_refused"),
+        (("*",), Wish(code=IMAGE, runtime="python3"), "bad_image"),
+        (("*",), Wish(code=IMAGE, source="x = 1"), "bad_image"),
+        (("*",), Wish(code=IMAGE, package=io.BytesIO(b"")), "bad_image"),
     ],
 )
 def test_images_that_are_refused(
-    database: Database, patterns: tuple[str, ...], wish: deploy.Wish, code: str
+    database: Database, patterns: tuple[str, ...], wish: Wish, code: str
 ) -> None:
     with pytest.raises(errors.FuncflowError) as caught:
         of_images(database, *patterns).create(CONTEXT, wish)
@@ -224,13 +225,13 @@ def test_images_that_are_refused(
     ["busybox", "team/ocr", "localhost:5000/a/b_c/d-e:1.0", f"a.b/c:1@sha256:{'0' * 64}"],
 )
 def test_names_of_images(database: Database, image: str) -> None:
-    wish = deploy.Wish(code={"source": "image", "image": image})
+    wish = Wish(code={"source": "image", "image": image})
     assert of_images(database, "*").create(CONTEXT, wish).revision.code["image"] == image
 
 
 def test_an_image_takes_no_runtime_later(database: Database) -> None:
     made = of_images(database, "*")
-    function = made.create(CONTEXT, deploy.Wish(code=IMAGE))
+    function = made.create(CONTEXT, Wish(code=IMAGE))
     with pytest.raises(errors.BadRequest) as caught:
-        made.update(CONTEXT, function, deploy.Wish(runtime="python3"))
+        made.update(CONTEXT, function, Wish(runtime="python3"))
     assert caught.value.code == "bad_image"

@@ -15,11 +15,12 @@ from funcflow.db import functions, runtimes, schema, trusts
 from funcflow.db.engine import Database
 from funcflow.stores.memory import MemoryStore
 from funcflow.trusts import base
+from funcflow.wishes import Wish
 
 ANN = models.RequestContext(project_id="p", user_id="ann", roles=("member",), request_id="r")
 BOB = dataclasses.replace(ANN, user_id="bob")
 OWNER = delegations.Identity(kind="owner", roles=("member",))
-WISH = deploy.Wish(name="f", runtime="python3", source="def main():\n    pass\n", identity=OWNER)
+WISH = Wish(name="f", runtime="python3", source="def main():\n    pass\n", identity=OWNER)
 
 
 @pytest.fixture(scope="module")
@@ -67,16 +68,16 @@ def test_the_owner_changes_it_with_the_same_trust(
     made = deployer.create(ANN, WISH)
     before = kept(database, made)
     assert (before.user_id, before.remove_at, before.roles) == ("ann", None, ("member",))
-    changed = deployer.update(ANN, made, deploy.Wish(timeout=9.0))
+    changed = deployer.update(ANN, made, Wish(timeout=9.0))
     assert changed.revision.number == 2
     assert kept(database, made) == before
 
 
 def test_somebody_else_lends_their_own(database: Database, deployer: deploy.Deployer) -> None:
     made = deployer.create(ANN, WISH)
-    deployer.update(BOB, made, deploy.Wish(description="only that"))
+    deployer.update(BOB, made, Wish(description="only that"))
     assert kept(database, made).user_id == "ann"
-    deployer.update(BOB, now(database, made), deploy.Wish(timeout=9.0))
+    deployer.update(BOB, now(database, made), Wish(timeout=9.0))
     assert kept(database, made).user_id == "bob"
 
 
@@ -86,8 +87,8 @@ def test_a_change_made_meanwhile_gives_nobody_another_ones_identity(
 ) -> None:
     """Ann looked at it before Bob changed it: her code must not run as Bob."""
     made = deployer.create(ANN, dataclasses.replace(WISH, identity=first))
-    deployer.update(BOB, made, deploy.Wish(identity=OWNER, timeout=9.0))
-    source = deploy.Wish(source="def main():\n    return 1\n")
+    deployer.update(BOB, made, Wish(identity=OWNER, timeout=9.0))
+    source = Wish(source="def main():\n    return 1\n")
     if first is None:
         with pytest.raises(errors.Conflict):
             deployer.update(ANN, made, source)
@@ -105,7 +106,7 @@ def test_who_is_refused_leaves_nothing(database: Database, deployer: deploy.Depl
     weak, lent = dataclasses.replace(ANN, roles=()), dataclasses.replace(ANN, delegated=True)
     for asker in (guest, abroad, weak, lent):
         with pytest.raises(base.TrustRefused):
-            deployer.update(asker, made, deploy.Wish(timeout=9.0))
+            deployer.update(asker, made, Wish(timeout=9.0))
     after = now(database, made)
     assert after.revision.number == 1
     assert kept(database, made).user_id == "ann"

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from funcflow import conf as config
-from funcflow import deploy, errors, models, origins
+from funcflow import errors, models, origins
+from funcflow.wishes import Wish
 from tests.registries import Repository
 from tools.services import registry
 
@@ -31,7 +32,7 @@ def code(server: registry.Server, version: str = ":1", **more: Any) -> dict[str,
 def brought(server: registry.Server, wished: dict[str, Any], **options: Any) -> Any:
     own = {"allow": ["127.0.0.1"], "insecure": [server.address], **options}
     conf = config.load(api={"image_functions": ["*"]}, registries=own)
-    wish = deploy.Wish(code=wished)
+    wish = Wish(code=wished)
     made = origins.Origins(conf)
     made.check(wish)
     with made.brought(CONTEXT, wish, {}) as found:

@@ -20,6 +20,7 @@ from funcflow.api.schemas import common, identities
 from funcflow.api.schemas import functions as schemas
 from funcflow.db import functions, shares
 from funcflow.services import Services
+from funcflow.wishes import Wish
 
 #: What can be done with what was made.
 _LINKS = {
@@ -146,7 +147,7 @@ class Function:
             changes["variables"] = changes.pop("environment")
         return self._change(request, _wish(request, changes, self._deployer))
 
-    def _change(self, request: Request, wish: deploy.Wish) -> webob.Response:
+    def _change(self, request: Request, wish: Wish) -> webob.Response:
         access = workers.find_access(self._services, request, self._id)
         access.check("publish")
         changed = self._deployer.update(request.asker, access.resource, wish)
@@ -176,13 +177,13 @@ def _wish(
     given: dict[str, Any],
     deployer: deploy.Deployer | None = None,
     package: Any = None,
-) -> deploy.Wish:
+) -> Wish:
     """What is asked for, if the asker may ask for it."""
     wished = _wished(given, deployer)
     if "secrets" in wished:
         request.guard.check("secrets:mount", request.asker)
         wished["secrets"] = tuple(mounts.mount(**each) for each in wished["secrets"])
-    return deploy.Wish(**wished, package=package)
+    return Wish(**wished, package=package)
 
 
 def _wished(given: dict[str, Any], deployer: deploy.Deployer | None = None) -> dict[str, Any]:
