@@ -12,9 +12,9 @@ more, the execution is cancelled.
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import json
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ from oslo_config import cfg
 from funcflow import errors, offload, outward
 from funcflow.callbacks import DELETED, Callback, End, Kind, Stage
 from funcflow.compositions import signals
-from funcflow.conductor import mistral, runner
+from funcflow.conductor import mistral, rounds, runner
 from funcflow.conductor.compositions import offspring
 from funcflow.db import callbacks as db
 from funcflow.db import composition_executions, executions
@@ -89,25 +89,21 @@ class Callbacks:
         self._lease = _REQUESTS * options.timeout + _SPARE
         self._tellers: Mapping[Kind, Teller] = {Kind.MISTRAL: mistral.Mistral(conf)}
         self._pool = ThreadPoolExecutor(THREADS, "callback")
-        self._stopping = False
-        self._due = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="callbacks", daemon=True)
+        self._purge_at = 0.0
+        self._rounds = rounds.Rounds("callbacks", self._round, LOOK)
         self.told = self.failed = self.buried = 0
 
     def start(self) -> None:
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """End what is being told, and no more."""
-        self._stopping = True
-        self._due.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._rounds.stop()
         self._pool.shutdown()
 
     def wake(self) -> None:
         """Something may be due."""
-        self._due.set()
+        self._rounds.wake()
 
     def metrics(self) -> Mapping[str, float]:
         return {
@@ -116,22 +112,13 @@ class Callbacks:
             "callbacks_buried_total": self.buried,
         }
 
-    def _run(self) -> None:
-        purge_at = 0.0
-        while not self._stopping:
-            try:
-                if self.work():
-                    continue
-                if self._retention and time.monotonic() > purge_at:
-                    purge_at = time.monotonic() + self._retention / 10
-                    before = time.time() - self._retention
-                    self._database.transact(lambda conn, before=before: db.purge(conn, before))  # type: ignore[misc]
-            except errors.FuncflowError as exc:
-                LOG.warning("callbacks go on later: %s", exc)
-            except Exception:
-                LOG.exception("callbacks failed")
-            self._due.wait(LOOK)
-            self._due.clear()
+    def _round(self) -> int:
+        told = self.work()
+        if not told and self._retention and time.monotonic() > self._purge_at:
+            self._purge_at = time.monotonic() + self._retention / 10
+            before = time.time() - self._retention
+            self._database.transact(functools.partial(db.purge, before=before))
+        return told
 
     def work(self) -> int:
         """Claim what is due and see to it; how many were ours."""

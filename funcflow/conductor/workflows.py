@@ -12,7 +12,6 @@ import concurrent.futures
 import functools
 import json
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ from funcflow import definitions, errors, histories, models, workflows
 from funcflow.compositions import failures, payloads, signals, work
 from funcflow.compositions.failures import Failure
 from funcflow.compositions.signals import Signal
-from funcflow.conductor import runner
+from funcflow.conductor import rounds, runner
 from funcflow.conductor.compositions import workflows as performer
 from funcflow.db import composition_executions
 from funcflow.db import workflow_runs as db
@@ -84,25 +83,20 @@ class Workflows:
         self._patience: float = options.patience
         self._lease = _REQUESTS * options.timeout + _SPARE
         self._pool = ThreadPoolExecutor(THREADS, "workflow")
-        self._stopping = False
-        self._due = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="workflows", daemon=True)
+        self._rounds = rounds.Rounds("workflows", self.work, LOOK)
         self.started = self.told = self.cancelled = self.looks = 0
 
     def start(self) -> None:
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """End what is being asked, and no more."""
-        self._stopping = True
-        self._due.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._rounds.stop()
         self._pool.shutdown()
 
     def wake(self) -> None:
         """Something may be due."""
-        self._due.set()
+        self._rounds.wake()
 
     def metrics(self) -> Mapping[str, float]:
         return {
@@ -111,18 +105,6 @@ class Workflows:
             "workflows_cancelled_total": self.cancelled,
             "workflow_looks_total": self.looks,
         }
-
-    def _run(self) -> None:
-        while not self._stopping:
-            try:
-                if self.work():
-                    continue
-            except errors.FuncflowError as exc:
-                LOG.warning("workflows go on later: %s", exc)
-            except Exception:
-                LOG.exception("workflows failed")
-            self._due.wait(LOOK)
-            self._due.clear()
 
     def work(self) -> int:
         """Claim what is due and see to it; how many were ours."""

@@ -96,7 +96,8 @@ class Embedded(process.Service):
     def configure(self, settings: Mapping[str, Mapping[str, Any]]) -> None:
         """Takes effect at the next start."""
         parser = configparser.RawConfigParser()
-        parser.read_dict({"DEFAULT": {"data_dir": self.data}, **settings})
+        defaults = {**settings.get("DEFAULT", {}), "data_dir": self.data}
+        parser.read_dict({**settings, "DEFAULT": defaults})
         with self.file.open("w") as file:
             parser.write(file)
 

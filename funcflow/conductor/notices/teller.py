@@ -21,7 +21,7 @@ from typing import Final
 from oslo_config import cfg
 
 from funcflow import errors, offload
-from funcflow.conductor import runner
+from funcflow.conductor import rounds, runner
 from funcflow.conductor.notices.base import NotTold
 from funcflow.conductor.notices.events import Events
 from funcflow.conductor.notices.senders import Senders
@@ -65,21 +65,17 @@ class Teller:
         self._lanes = ThreadPoolExecutor(self._most, "lane")
         self._pool = ThreadPoolExecutor(self._most * self._width, "notice")
         self._serving: set[concurrent.futures.Future[None]] = set()
-        self._stopping = threading.Event()
-        self._due = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="notices", daemon=True)
+        self._ready, self._purge_at = False, 0.0
+        self._rounds = rounds.Rounds("notices", self._work, LOOK)
         self._counting = threading.Lock()
         self._counts = {"told": 0, "failed": 0, "buried": 0, "disabled": 0}
 
     def start(self) -> None:
-        self._thread.start()
+        self._rounds.start()
 
     def stop(self) -> None:
         """End what is being told, and no more."""
-        self._stopping.set()
-        self._due.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._rounds.stop()
         self._lanes.shutdown()
         self._pool.shutdown()
         self._senders.close()
@@ -87,25 +83,16 @@ class Teller:
     def metrics(self) -> Mapping[str, float]:
         return {f"notices_{name}_total": count for name, count in self._counts.items()}
 
-    def _run(self) -> None:
-        ready, purge_at = False, 0.0
-        while not self._stopping.is_set():
-            try:
-                if not ready:
-                    names = self._senders.own_lanes
-                    self._database.transact(functools.partial(db.ensure, lane_ids=names))
-                    ready = True
-                if self._retention and time.monotonic() > purge_at:
-                    purge_at = time.monotonic() + max(_PURGE, self._retention / 10)
-                    before = time.time() - self._max_age - self._retention
-                    self._database.transact(functools.partial(db.purge, before=before))
-                self._look()
-            except errors.FuncflowError as exc:
-                LOG.warning("notices go on later: %s", exc)
-            except Exception:
-                LOG.exception("notices failed")
-            self._due.wait(LOOK)
-            self._due.clear()
+    def _work(self) -> None:
+        if not self._ready:
+            names = self._senders.own_lanes
+            self._database.transact(functools.partial(db.ensure, lane_ids=names))
+            self._ready = True
+        if self._retention and time.monotonic() > self._purge_at:
+            self._purge_at = time.monotonic() + max(_PURGE, self._retention / 10)
+            before = time.time() - self._max_age - self._retention
+            self._database.transact(functools.partial(db.purge, before=before))
+        self._look()
 
     def _look(self) -> None:
         """Claim lanes, as many as there are threads for."""
@@ -124,7 +111,7 @@ class Teller:
             claim = db.Claim(lane, now + self._lease, lane.attempts)
             if self._database.write(claim):
                 future = self._lanes.submit(self._serve, claim.claimed(), subscription)
-                future.add_done_callback(lambda done: self._due.set())
+                future.add_done_callback(lambda done: self._rounds.wake())
                 self._serving.add(future)
 
     # -- one lane -------------------------------------------------------------------------
@@ -148,12 +135,12 @@ class Teller:
             found = db.due(connection, lane.id, ROUND)
         groups = _by_execution(found)
         ready = [group for group in groups if group[0].due_at <= now]
-        if not ready or self._stopping.is_set():
+        if not ready or self._rounds.stopping.is_set():
             wakes = [group[0].due_at for group in groups]
             again = now if ready or not wakes else min(wakes)
             self._database.write(db.Claim(lane, again, lane.attempts))
             return None
-        round_ = _Round(time.monotonic() + self._timeout, self._stopping)
+        round_ = _Round(time.monotonic() + self._timeout, self._rounds.stopping)
         tell = functools.partial(self._tell_all, round_, subscription)
         for part in [self._pool.submit(tell, ready[n :: self._width]) for n in range(self._width)]:
             part.result()

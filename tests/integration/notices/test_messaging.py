@@ -166,7 +166,8 @@ def test_while_the_broker_is_away_nothing_is_lost(
     parser = configparser.RawConfigParser()
     parser.read_string(SETTINGS.format(url=url, exchange=exchange))
     # A process of its own: the libraries leave sockets of broken connections to the collector.
-    with faults.embedded(parser) as server, reading(direct, exchange) as reader:  # type: ignore[arg-type]
+    settings = {name: dict(parser[name]) for name in parser.sections()}
+    with faults.embedded(settings) as server, reading(direct, exchange) as reader:
         ran = []
         function = load.create(server.url, "used", SOURCE)
         for _ in range(2):
