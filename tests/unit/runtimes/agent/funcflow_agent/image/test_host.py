@@ -227,7 +227,14 @@ def test_what_is_printed_is_bounded(sidecar: Sidecar, runtime: Runtime) -> None:
 BURN = "import time\nwhile time.process_time() < 0.25: pass"
 
 
+def used() -> float:
+    """CPU seconds of the whole machine, which is what this sidecar sees."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    return (int(fields[1]) + int(fields[2]) + int(fields[3])) / os.sysconf("SC_CLK_TCK")
+
+
 def test_what_is_used_is_shared_among_the_runs(sidecar: Sidecar, runtime: Runtime) -> None:
+    before = used()
     with sidecar.connect() as pod:
         ask(pod, runtime, None)
         pod.invoke("second")
@@ -237,8 +244,9 @@ def test_what_is_used_is_shared_among_the_runs(sidecar: Sidecar, runtime: Runtim
         for run in ("run", "second"):
             assert runtime.post(f"/invocation/{run}/response", 1) == 202
             usages.append((pod.receive() or {})["usage"])
-        # The second one has half of what both were there for, and then what it used alone.
-        assert 0.05 <= usages[0]["cpu"] <= usages[1]["cpu"]
+        # Each has half of what both were there for, so together they have no more than there was.
+        assert min(usage["cpu"] for usage in usages) >= 0.05
+        assert sum(usage["cpu"] for usage in usages) <= used() - before + 0.1
         assert usages[0]["memory_peak"] > 1 << 20
 
 
