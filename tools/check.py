@@ -3,7 +3,7 @@
 ``python -m tools.check lint tests [-- arguments for pytest]``. A failed check does not stop
 the ones after it.
 
-Tests of real servers share the machine with each other; a few that fail run again when all
+Tests of processes and servers share the machine with others; a few that fail run again when all
 else is over. What passes only then counts as passed, and the summary names it: it is a flaw to
 be mended, of the test or of what it tests.
 """
@@ -57,10 +57,9 @@ BESIDE = {
     ),
 }
 
-#: Checks whose failures run again alone, and how many failures are too many for that.
-AGAIN = tuple(
-    f"{each} tests" for each in ("api", "contract", "kubernetes", "openstack", "integration")
-)
+#: Checks whose failures run again alone: those that look at processes, servers and clocks of a
+#: machine they share. And how many failures are too many for that.
+AGAIN = frozenset(f"{each} tests" for each in {*TESTS, *BESIDE} - {"models", "conformance"})
 FEW = 6
 
 Steps = dict[str, tuple[str, ...]]

@@ -113,7 +113,7 @@ def test_pure_tests_get_no_second_time(
 ) -> None:
     tests = tmp_path / "test_sometimes.py"
     tests.write_text(SOMETIMES)
-    monkeypatch.setattr(check, "TESTS", {"unit": (str(tests),)})
+    monkeypatch.setattr(check, "TESTS", {"models": (str(tests),)})
     monkeypatch.setattr(check, "BESIDE", {})
     assert check.main(["tests"]) == 1
-    assert "FAILED  unit tests" in capfd.readouterr().out
+    assert "FAILED  models tests" in capfd.readouterr().out
