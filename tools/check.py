@@ -10,7 +10,10 @@ be mended, of the test or of what it tests.
 
 from __future__ import annotations
 
+import collections
+import contextlib
 import dataclasses
+import itertools
 import json
 import os
 import subprocess
@@ -18,7 +21,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -48,7 +51,7 @@ TESTS = {
     "kubernetes": ("tests/integration/kubernetes",),
     "openstack": tuple(f"tests/integration/{each}" for each in OPENSTACK),
 }
-#: As long as all the others together, so it runs beside them; its output comes when it has ended.
+#: Long, so it runs beside the others; its output comes when all is over.
 BESIDE = {
     "integration": (
         "tests/integration",
@@ -62,6 +65,7 @@ BESIDE = {
 AGAIN = frozenset(f"{each} tests" for each in {*TESTS, *BESIDE} - {"models", "conformance"})
 FEW = 6
 
+Step = tuple[str, tuple[str, ...]]
 Steps = dict[str, tuple[str, ...]]
 
 
@@ -100,9 +104,9 @@ class Run:
     narrowed: bool
     verdicts: Verdicts
 
-    def all(self, checks: Steps, output: IO[str] | None = None) -> None:
+    def all(self, checks: Iterable[Step], output: IO[str] | None = None) -> None:
         """One after the other, their output where everybody sees it or in ``output``."""
-        for name, command in checks.items():
+        for name, command in checks:
             begin = time.monotonic()
             passed = self._one(name, command, output)
             self.verdicts[name] = Verdict(passed, time.monotonic() - begin)
@@ -152,6 +156,13 @@ def summary(names: Sequence[str], verdicts: Verdicts) -> bool:
     return good
 
 
+def _taken(take: Callable[[], Step]) -> Iterator[Step]:
+    """One after the other, as long as there are any."""
+    with contextlib.suppress(IndexError):
+        while True:
+            yield take()
+
+
 def main(argv: Sequence[str]) -> int:
     """0 when every check passed."""
     groups, arguments = list(argv), []
@@ -161,9 +172,12 @@ def main(argv: Sequence[str]) -> int:
     chosen, beside = steps(groups, arguments)
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile("w+") as output:
         checks = Run(Path(folder), bool(arguments), {})
-        side = threading.Thread(target=checks.all, args=(beside, output))
+        todo = collections.deque(chosen.items())
+        # Whoever has done what is its own helps with the rest: the other from the end.
+        helped = itertools.chain(beside.items(), _taken(todo.pop))
+        side = threading.Thread(target=checks.all, args=(helped, output))
         side.start()
-        checks.all(chosen)
+        checks.all(_taken(todo.popleft))
         side.join()
         output.seek(0)
         sys.stdout.write(output.read())
