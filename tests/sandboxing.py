@@ -117,5 +117,8 @@ def descendants(pid: int) -> set[int]:
 
 
 def groups(name: str = "funcflow-*") -> set[str]:
-    """Control groups of funcflow on this machine."""
-    return {str(path) for path in Path("/sys/fs/cgroup").rglob(name) if path.is_dir()}
+    """Control groups of funcflow on this machine; others come and go meanwhile."""
+    found = set()
+    for folder, below, _ in os.walk("/sys/fs/cgroup"):
+        found |= {str(Path(folder, each)) for each in below if Path(folder, each).match(name)}
+    return found

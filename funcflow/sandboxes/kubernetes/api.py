@@ -67,7 +67,7 @@ class Api:
         self._configuration.retries = False
         self._client = rest.RESTClientObject(self._configuration)
         self._http = self._client.pool_manager
-        self._http.connection_pool_kw["ssl_context"] = tls.context(self._configuration.verify_ssl)
+        self._http.pool_classes_by_scheme = {**self._http.pool_classes_by_scheme, "https": tls.Pool}
         self._base = self._configuration.host.rstrip("/")
         self._watches: set[urllib3.BaseHTTPResponse] = set()
 

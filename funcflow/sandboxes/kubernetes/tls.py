@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 from typing import Any
 
+import urllib3
+from urllib3 import connection
 from urllib3.util import ssl_
 
 
@@ -23,8 +25,18 @@ class _Socket(ssl.SSLSocket):
             raise
 
 
-def context(verify: bool) -> ssl.SSLContext:
-    """What the client would make itself, with that socket."""
-    made = ssl_.create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED if verify else ssl.CERT_NONE)
-    made.sslsocket_class = _Socket
-    return made
+class Connection(connection.HTTPSConnection):
+    """With a context of its own: urllib3 loads certificates into it whenever it connects, and
+    OpenSSL crashes when another thread does the same, or uses it, just then."""
+
+    def connect(self) -> None:
+        made = ssl_.create_urllib3_context(cert_reqs=ssl_.resolve_cert_reqs(self.cert_reqs))
+        made.sslsocket_class = _Socket
+        self.ssl_context = made
+        super().connect()
+
+
+class Pool(urllib3.HTTPSConnectionPool):
+    """What :class:`urllib3.PoolManager` is to use for https."""
+
+    ConnectionCls = Connection
