@@ -246,7 +246,7 @@ def test_a_fuzzer_finds_nothing(tmp_path: Path) -> None:
             [
                 sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/v1/openapi.json",
                 "--checks", "all", "--exclude-checks", "positive_data_acceptance",
-                "--seed", "1", "--max-examples", "6", "--continue-on-failure", "--no-color",
+                "--seed", "1", "--max-examples", "4", "--continue-on-failure", "--no-color",
             ],
             cwd=tmp_path,
             capture_output=True,

@@ -69,7 +69,8 @@ def test_apis_and_conductors_are_killed_in_turn(pair: cluster.Cluster, sync: boo
     """Rows 1 to 8: kill -9 of each part under load."""
     function = load.create(pair.url, "quick", QUICK)
     urls = [api.url for api in pair.apis]
-    with load.Load(urls, function, sync=sync) as clients:
+    # Who is answered before the run needs fewer threads to keep everybody busy.
+    with load.Load(urls, function, sync=sync, threads=4 if sync else 2) as clients:
         for part in (*pair.conductors, *pair.apis, pair.conductors[0]):
             before = len(clients.answered)
             part.kill()
