@@ -20,7 +20,7 @@ import pytest
 from oslo_config import cfg
 
 from funcflow import conf as config
-from funcflow import definitions, delegations, ids, workflows
+from funcflow import definitions, delegations, ids
 from funcflow.compositions import signals
 from funcflow.conductor import workflows as conductor
 from funcflow.db import composition_executions, schema, workflow_runs
@@ -71,7 +71,7 @@ class Life:
                 raise Death(name)
 
     def around(self, patch: pytest.MonkeyPatch, owner: Any, name: str) -> None:
-        """Before and after every call."""
+        """Before and after every call of one object's method."""
         real = getattr(owner, name)
 
         @functools.wraps(real)
@@ -129,9 +129,10 @@ class Scene:
         told = self.known, Lender(self.stage.token), lambda *_: None, lambda: self.now
         made = conductor.Workflows(self.conf, self.database, *told)
         with patch.context() as within:
-            life.around(within, workflows.Rest, "send")
-            life.around(within, conductor.Workflows, "_deliver")
-            life.around(within, Database, "transact")
+            # Of this one alone: others of the process live on.
+            life.around(within, made._mistral._rest, "send")
+            life.around(within, made, "_deliver")
+            life.around(within, self.database, "transact")
             give_up = time.monotonic() + 60
             while life.over is None and not done():
                 assert time.monotonic() < give_up, "nothing happens any more"

@@ -9,6 +9,7 @@ PUBLIC = {
     "discovery.versions", "discovery.version", "health.alive", "health.ready", "metrics.show",
     "openapi.show", "approvals.show", "approvals.decide", "task_tokens.success",
     "task_tokens.failure", "task_tokens.heartbeat", "webhooks.invoke",
+    "workflow_notifications.create",
 }  # fmt: skip
 READS, WRITES, ADMIN = "reads", "writes", "admin"
 
