@@ -169,3 +169,15 @@ def children(pid: int) -> set[int]:
     """Direct children that are alive."""
     found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True)
     return {int(line) for line in found.stdout.split() if os.path.exists(f"/proc/{line}")}
+
+
+def burn() -> None:
+    """Have another process use a quarter of a second of CPU."""
+    busy = "import time\nwhile time.process_time() < 0.25: pass"
+    subprocess.run([sys.executable, "-c", busy], check=True)
+
+
+def machine_cpu() -> float:
+    """CPU seconds of the whole machine, which is what an agent here sees."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
+    return (int(fields[1]) + int(fields[2]) + int(fields[3])) / os.sysconf("SC_CLK_TCK")

@@ -153,7 +153,7 @@ def test_sigterm_answers_the_calls_in_flight(
         server.terminate()
         answers = [each.result() for each in calls]
     assert [(status, body["state"]) for status, body in answers] == [(201, "succeeded")] * PLACES
-    until(lambda: server.pid is None, 30, "the server to end")
+    until(lambda: server.pid is None, 60, "the server to end")
     server.start()
     for _, body in answers:
         assert load.execution(server.url, body["id"]) == body

@@ -8,7 +8,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -223,30 +222,20 @@ def test_what_is_printed_is_bounded(sidecar: Sidecar, runtime: Runtime) -> None:
         assert pod.text("run") == "x" * 11
 
 
-#: A quarter of a second of CPU.
-BURN = "import time\nwhile time.process_time() < 0.25: pass"
-
-
-def used() -> float:
-    """CPU seconds of the whole machine, which is what this sidecar sees."""
-    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()
-    return (int(fields[1]) + int(fields[2]) + int(fields[3])) / os.sysconf("SC_CLK_TCK")
-
-
 def test_what_is_used_is_shared_among_the_runs(sidecar: Sidecar, runtime: Runtime) -> None:
-    before = used()
+    before = podding.machine_cpu()
     with sidecar.connect() as pod:
         ask(pod, runtime, None)
         pod.invoke("second")
         runtime.next()
-        subprocess.run([sys.executable, "-c", BURN], check=True)
+        podding.burn()
         usages = []
         for run in ("run", "second"):
             assert runtime.post(f"/invocation/{run}/response", 1) == 202
             usages.append((pod.receive() or {})["usage"])
         # Each has half of what both were there for, so together they have no more than there was.
         assert min(usage["cpu"] for usage in usages) >= 0.05
-        assert sum(usage["cpu"] for usage in usages) <= used() - before + 0.1
+        assert sum(usage["cpu"] for usage in usages) <= podding.machine_cpu() - before + 0.1
         assert usages[0]["memory_peak"] > 1 << 20
 
 
